@@ -1,0 +1,1 @@
+"""People: users, credentials, sessions, one-time tokens."""

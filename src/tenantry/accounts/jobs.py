@@ -1,0 +1,68 @@
+"""What happens later: the mails about registrations, and the removal of those that nobody proved."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from tenantry.accounts import actions, queries
+from tenantry.accounts.events import RegistrationAsked, VerificationAskedAgain
+from tenantry.accounts.exchanges import VERIFY
+from tenantry.accounts.models import REGISTRATION_LIFE, Registration
+from tenantry.accounts.settings import AccountSettings
+from tenantry.foundation.jobs.handler import Job, every, on
+from tenantry.foundation.net.letters import Letter, Link
+from tenantry.foundation.runtime import Runtime
+from tenantry.foundation.work import SystemWork
+
+LETTER = "whether an address has an account is known to the house only"
+
+
+@on(RegistrationAsked)
+async def mail_registration(job: Job, event: RegistrationAsked) -> None:
+    """Mail the link that proves the address, or say that it already has an account."""
+    await _mail(job, event.registration_id)
+
+
+@on(VerificationAskedAgain)
+async def mail_again(job: Job, event: VerificationAskedAgain) -> None:
+    """Mail the same link once more, if the registration is still pending."""
+    await _mail(job, event.registration_id)
+
+
+@every(hours=1)
+async def remove_expired_registrations(job: Job) -> None:
+    """Remove registrations whose address was not proven in time."""
+    async with job.work(reason="nobody owns a registration that was not proven") as work:
+        await actions.remove_expired_registrations(work)
+
+
+async def _mail(job: Job, registration_id: UUID) -> None:
+    async with SystemWork(job.call, reason=LETTER) as work:
+        registration = await queries.pending_registration(work, registration_id=registration_id)
+        if registration is None:
+            return
+        if not await actions.may_mail(work, job=job.id, email_key=registration.email_key):
+            return
+        known = await queries.address_of_account(work, email_key=registration.email_key)
+    letter = _already_registered(job, known) if known else _verification(job, registration)
+    # sent after the commit, with no connection held; a retry sends the same mail under the same Message-ID
+    await job.runtime.mailer.send(letter)
+
+
+def _verification(job: Job, registration: Registration) -> Letter:
+    link = verification_link(job.runtime, registration.id)
+    hours = int(REGISTRATION_LIFE.total_seconds() // 3600)
+    return Letter("verify_email", registration.email, str(job.id), {"link": link, "hours": hours})
+
+
+def _already_registered(job: Job, stored: str) -> Letter:
+    origin = job.runtime.origin
+    values = {"sign_in": Link(f"{origin}/account/login"), "reset": Link(f"{origin}/account/forgot")}
+    return Letter("already_registered", stored, str(job.id), values)
+
+
+def verification_link(runtime: Runtime, registration_id: UUID) -> Link:
+    """The link that proves an address; derived whenever it is needed and stored nowhere."""
+    token = runtime.one_time.issue(VERIFY, registration_id, 0)
+    template = runtime.section(AccountSettings).link_verify or f"{runtime.origin}/account/verify?token={{token}}"
+    return Link(template.replace("{token}", token))

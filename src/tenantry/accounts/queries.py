@@ -1,0 +1,91 @@
+"""Reads of accounts."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from tenantry.accounts.models import Credential, Moment, Registration, Session, User
+from tenantry.foundation.data.sql import maybe, one, value
+
+oneself = one(
+    User,
+    """
+    select id, email, name, locale, timezone, version, created_at
+      from tenantry.users
+     where id = tenantry.person()
+    """,
+)
+
+user_by_id = maybe(
+    User,
+    """
+    select id, email, name, locale, timezone, version, created_at
+      from tenantry.users
+     where id = :user_id
+    """,
+)
+
+credential_of_address = maybe(
+    Credential,
+    """
+    select users.id as user_id, credentials.password_hash
+      from tenantry.users
+      join tenantry.credentials on credentials.user_id = users.id
+     where users.email_key = :email_key
+       and users.disabled_at is null
+       and users.closed_at is null
+    """,
+)
+
+pending_registration = maybe(
+    Registration,
+    """
+    select id, email, email_key, name, password_hash, created_at, expires_at
+      from tenantry.registrations
+     where id = :registration_id
+       and expires_at > tenantry.now()
+    """,
+)
+
+newest_registration_of_address = maybe(
+    Registration,
+    """
+    select id, email, email_key, name, password_hash, created_at, expires_at
+      from tenantry.registrations
+     where email_key = :email_key
+       and expires_at > tenantry.now()
+     order by created_at desc
+     limit 1
+    """,
+)
+
+address_of_account = value(str, "select email from tenantry.users where email_key = :email_key")
+
+session_for_update = maybe(
+    Session,
+    """
+    select sessions.id, sessions.user_id, sessions.counter, sessions.rotated_at
+      from tenantry.sessions
+      join tenantry.users on users.id = sessions.user_id
+     where sessions.id = :session_id
+       and sessions.ended_at is null
+       and sessions.expires_at > tenantry.now()
+       and users.disabled_at is null
+       and users.closed_at is null
+       for update of sessions
+    """,
+)
+
+live_session = value(
+    UUID,
+    """
+    select id
+      from tenantry.sessions
+     where id = :session_id
+       and user_id = :user_id
+       and ended_at is null
+       and expires_at > tenantry.now()
+    """,
+)
+
+moment = one(Moment, "select tenantry.now() as now", not_null=("now",))

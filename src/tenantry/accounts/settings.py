@@ -1,0 +1,17 @@
+"""The settings of accounts."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from tenantry.settings import says
+
+
+class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the links in mails about accounts lead."""
+
+    link_verify: Annotated[
+        str | None, says("Link in a verification mail, with `{token}`. Default: our `/account/verify` page.")
+    ] = None

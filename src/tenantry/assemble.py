@@ -1,0 +1,115 @@
+"""The composition root: settings, domains and plugins become a runtime. The only file that knows every domain."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import structlog
+
+from tenantry.accounts.domain import domain as accounts
+from tenantry.entrypoints.http.app import build_app
+from tenantry.entrypoints.http.gate import Gate
+from tenantry.foundation.data.clock import Clock, FileClock
+from tenantry.foundation.data.database import Database
+from tenantry.foundation.domain import Registry
+from tenantry.foundation.jobs.bell import Bell
+from tenantry.foundation.logs import configure_logs
+from tenantry.foundation.net.letters import Letters
+from tenantry.foundation.net.mail import Post, sender_of
+from tenantry.foundation.net.mailbox import MailboxPost
+from tenantry.foundation.net.mailer import Mailer
+from tenantry.foundation.net.smtp import SmtpPost
+from tenantry.foundation.parent import die_with_parent
+from tenantry.foundation.runtime import Runtime
+from tenantry.foundation.security.keyring import KeyRing
+from tenantry.foundation.security.keys import BadMasterKeys, MasterKeys
+from tenantry.foundation.security.onetime import OneTime
+from tenantry.foundation.security.passwords import Passwords
+from tenantry.foundation.security.refresh import Refresh
+from tenantry.foundation.security.sealing import Sealer
+from tenantry.settings import BadSettings, Reading, Settings, read_settings, variable
+
+DOMAINS = (accounts,)
+
+
+def registry() -> Registry:
+    """Everything that the domains of this installation bring."""
+    return Registry(DOMAINS)
+
+
+def read(known: Registry) -> Reading:
+    """The settings of this process, with its logs set accordingly."""
+    reading = read_settings(known.sections)
+    configure_logs(level=reading.settings.log_level, form=reading.settings.log_format)
+    for name in reading.unknown:
+        structlog.get_logger("tenantry").warning("unknown setting", name=name)
+    return reading
+
+
+def equip() -> tuple[Runtime, Registry]:
+    """A runtime, and the registry it was built from."""
+    known = registry()
+    return build_runtime(read(known), known), known
+
+
+def web() -> Gate:
+    """The application of one web process; granian's workers start here."""
+    die_with_parent()
+    runtime, known = equip()
+    return build_app(runtime, known)
+
+
+def build_runtime(reading: Reading, registry: Registry) -> Runtime:
+    """The equipment of a process; nothing is connected yet."""
+    settings = reading.settings
+    clock = FileClock(Path(settings.test_clock)) if settings.test_clock else Clock()
+    master = _master_keys(settings)
+    database = Database(_required(settings), clock=clock, size=settings.database_pool, pooler=settings.database_pooler)
+    sealer = Sealer(master)
+    return Runtime(
+        settings=settings,
+        sections=reading.sections,
+        clock=clock,
+        database=database,
+        sealer=sealer,
+        one_time=OneTime(master),
+        refresh=Refresh(master),
+        keys=KeyRing(database, sealer, issuer=settings.public_url or "tenantry"),
+        passwords=Passwords(threads=settings.hash_threads),
+        mailer=_mailer(settings, registry, clock),
+        bell=Bell(database),
+        listeners=registry.listeners,
+    )
+
+
+def _required(settings: Settings) -> str:
+    if settings.database_url is None:
+        raise BadSettings([f"{variable('database_url')} is needed"])
+    return settings.database_url.reveal()
+
+
+def _master_keys(settings: Settings) -> MasterKeys:
+    if settings.master_keys is None:
+        raise BadSettings([f"{variable('master_keys')} is needed"])
+    try:
+        return MasterKeys.parse(settings.master_keys)
+    except BadMasterKeys as error:
+        raise BadSettings([f"{variable('master_keys')}: {error}"]) from error
+
+
+def _mailer(settings: Settings, registry: Registry, clock: Clock) -> Mailer:
+    letters = Letters(registry.letters, product=settings.product_name)
+    try:
+        sender = sender_of(settings.mail_from or "no-reply@localhost")
+    except ValueError as error:
+        raise BadSettings([f"{variable('mail_from')}: {error}"]) from error
+    return Mailer(letters, _post(settings), sender=sender, clock=clock)
+
+
+def _post(settings: Settings) -> Post:
+    if settings.smtp_url is None:
+        return MailboxPost(Path(settings.data) / "mail")
+    try:
+        return SmtpPost(settings.smtp_url.reveal())
+    except ValueError as error:
+        raise BadSettings([f"{variable('smtp_url')}: {error}"]) from error

@@ -1,0 +1,28 @@
+"""`dev`: everything on this machine, from an empty folder to `ready`, for trying and developing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tenantry.entrypoints.cli.assembly import Assembly
+
+
+def add_commands(app: typer.Typer, assembly: Assembly) -> None:
+    """`dev`."""
+
+    @app.command()
+    def dev(
+        port: Annotated[int, typer.Option(help="Port of the API.", min=1, max=65535)] = 8000,
+        data: Annotated[Path, typer.Option(help="Folder that keeps everything.")] = Path(".tenantry"),
+        workers: Annotated[int, typer.Option(help="Web processes.", min=1, max=64)] = 1,
+        *,
+        no_seed: Annotated[bool, typer.Option("--no-seed", help="Start without the demo.")] = False,
+    ) -> None:
+        """Start PostgreSQL, API, worker and mailbox on loopback; Ctrl-C stops all of it."""
+        # late: only this command supervises processes
+        from tenantry.entrypoints.dev.household import Household  # noqa: PLC0415
+
+        raise typer.Exit(Household(data, port=port, workers=workers, seed=not no_seed).run())

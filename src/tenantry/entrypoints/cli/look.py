@@ -1,0 +1,100 @@
+"""The commands that only look: routes, the OpenAPI document, one verb explained, the doctor."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from tenantry.entrypoints.cli.assembly import Assembly
+from tenantry.foundation.action import every_verb
+from tenantry.foundation.readiness import Readiness
+from tenantry.foundation.runtime import Runtime
+from tenantry.foundation.security.secret import Secret
+from tenantry.settings import Reading, variable
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def add_commands(app: typer.Typer, assembly: Assembly) -> None:
+    """`routes`, `openapi`, `explain` and `doctor`."""
+
+    @app.command()
+    def routes(*, as_json: Json = False) -> None:
+        """Print every served operation with its permission and whether it is public."""
+        rows = [
+            {"method": route.method, "path": route.path, "operation": route.name, "permission": route.requires.name,
+             "roles": [], "public": route.public, "does": route.sentence}
+            for route in assembly.registry().routes
+        ]  # fmt: skip
+        _print(rows, as_json=as_json, columns=("method", "path", "permission", "does"))
+
+    @app.command()
+    def openapi() -> None:
+        """Print the OpenAPI document."""
+        # late: only this command and the web processes need the document's writer
+        from tenantry.entrypoints.http.openapi import describe  # noqa: PLC0415
+
+        reading = assembly.reading()
+        typer.echo(json.dumps(describe(assembly.registry(), reading.settings), indent=2))
+
+    @app.command()
+    def explain(verb: Annotated[str, typer.Argument(help="Such as accounts.join.")], *, as_json: Json = False) -> None:
+        """Print what a verb does, who may use it, what it records and who listens."""
+        registry = assembly.registry()
+        found = next((known for _, known in every_verb() if known.name == verb), None)
+        if found is None:
+            typer.echo(f"tenantry: there is no verb {verb}", err=True)
+            raise typer.Exit(1)
+        heard = {event.kind: [job.kind for job in registry.listeners.get(event, ())] for event in found.records}
+        row = {"verb": found.name, "does": found.sentence, "requires": found.requires.name,
+               "kind": "exchange" if found.exchange else "action", "records": heard}  # fmt: skip
+        _print([row], as_json=as_json, columns=("verb", "kind", "requires", "does", "records"))
+
+    @app.command()
+    def doctor(*, as_json: Json = False) -> None:
+        """Check settings, database, schema and keys, and say what is wrong."""
+        reading = assembly.reading()
+        rows = [*_settings(reading)]
+        runtime, _ = assembly.equip()
+        checks = asyncio.run(_checks(runtime))
+        if as_json:
+            typer.echo(json.dumps({"settings": rows, "checks": checks}, indent=2))
+        else:
+            _print(rows, as_json=False, columns=("setting", "source", "value"))
+            _print([{"check": name, "state": state} for name, state in checks.items()], as_json=False,
+                   columns=("check", "state"))  # fmt: skip
+        if set(checks.values()) != {"ok"}:
+            raise typer.Exit(3 if checks["database"] == "unreachable" else 1)
+
+
+async def _checks(runtime: Runtime) -> dict[str, str]:
+    await runtime.start()
+    try:
+        return dict((await Readiness(runtime).state()).checks)
+    finally:
+        await runtime.stop()
+
+
+def _settings(reading: Reading) -> list[dict[str, str]]:
+    rows = []
+    for section in (reading.settings, *reading.sections.values()):
+        for field in section.__struct_fields__:
+            name, content = variable(field), getattr(section, field)
+            source = reading.sources.get(name) or reading.sources.get(name + "_FILE") or "default"
+            shown = "[secret]" if isinstance(content, Secret) else msgspec.json.encode(content).decode()
+            rows.append({"setting": name, "source": source, "value": shown})
+    rows += [{"setting": name, "source": reading.sources[name], "value": "unknown setting"} for name in reading.unknown]
+    return rows
+
+
+def _print(rows: list[dict[str, Any]], *, as_json: bool, columns: tuple[str, ...]) -> None:
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    widths = {column: max((len(str(row[column])) for row in rows), default=0) for column in columns}
+    for row in rows:
+        typer.echo("  ".join(str(row[column]).ljust(widths[column]) for column in columns).rstrip())

@@ -1,0 +1,48 @@
+"""The commands that stay: the web server and the worker."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from tenantry.entrypoints.cli.assembly import Assembly
+from tenantry.foundation.parent import die_with_parent
+from tenantry.settings import read_settings
+
+
+def add_commands(app: typer.Typer, assembly: Assembly) -> None:
+    """`serve` and `worker`."""
+
+    @app.command()
+    def serve(
+        host: Annotated[str, typer.Option(help="Address to listen on.", envvar="HOST")] = "127.0.0.1",
+        port: Annotated[int, typer.Option(help="Port to listen on.", envvar="PORT", min=1, max=65535)] = 8000,
+        workers: Annotated[int, typer.Option(help="Web processes.", min=1, max=256)] = 1,
+        *,
+        supervised: Annotated[bool, typer.Option("--supervised", hidden=True)] = False,
+    ) -> None:
+        """Serve the API until told to stop; requests in flight are finished first."""
+        if supervised:
+            die_with_parent()
+        # only the settings: the domains are imported by the workers, and the parent need not wait for them
+        settings = read_settings().settings
+        # late: granian is of use to this command alone
+        from tenantry.entrypoints.http import server  # noqa: PLC0415
+
+        server.serve(host=host, port=port, workers=workers, ops_listen=settings.ops_listen)
+
+    @app.command()
+    def worker(
+        *,
+        supervised: Annotated[bool, typer.Option("--supervised", hidden=True)] = False,
+    ) -> None:
+        """Run jobs and schedules until told to stop; what is unfinished is given back."""
+        if supervised:
+            die_with_parent()
+        # late: the worker is of use to this command alone
+        from tenantry.entrypoints import worker as work  # noqa: PLC0415
+
+        runtime, registry = assembly.equip()
+        asyncio.run(work.serve_until_told(runtime, registry))

@@ -1,0 +1,102 @@
+"""A developer's household: PostgreSQL, API and worker in one folder, started, kept up and stopped together."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from tenantry.entrypoints.dev.child import Child
+from tenantry.entrypoints.dev.environment import development_environment
+from tenantry.foundation.data import migrations
+from tenantry.foundation.data.embedded import EmbeddedPostgres
+
+READY_WITHIN = 60.0
+LOOK_EVERY = 0.05
+COMMAND = (sys.executable, "-m", "tenantry")
+
+
+class NeverReady(Exception):
+    """The development installation did not come up; the log lines above say why."""
+
+
+class Household:
+    """One folder's processes."""
+
+    def __init__(self, data: Path, *, port: int, workers: int, seed: bool) -> None:
+        self._data = data.absolute()
+        self._port = port
+        self._workers = workers
+        self._seed = seed
+        self._stopping = False
+        self._children: list[Child] = []
+
+    def run(self) -> int:
+        """Start everything, say `ready`, keep it up until told to stop."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._stop)
+        self._data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        server = None if os.environ.get("TENANTRY_DATABASE_URL") else EmbeddedPostgres(self._data)
+        try:
+            url = server.start() if server else os.environ["TENANTRY_DATABASE_URL"]
+            self._live(development_environment(self._data, port=self._port, database_url=url))
+        finally:
+            for child in self._children:
+                child.stop()
+            for child in self._children:
+                child.wait()
+            if server:
+                server.stop()
+        return 0
+
+    def _live(self, environment: dict[str, str]) -> None:
+        url = environment.get("TENANTRY_DATABASE_DIRECT_URL") or environment["TENANTRY_DATABASE_URL"]
+        clock = bool(environment.get("TENANTRY_TEST_CLOCK"))
+        asyncio.run(migrations.migrate(environment.get("TENANTRY_MIGRATION_DATABASE_URL") or url, test_clock=clock))
+        serve = (
+            *COMMAND,
+            "serve",
+            "--supervised",
+            "--port",
+            str(self._port),
+            "--workers",
+            str(self._workers),
+        )
+        self._children = [
+            Child("api", serve, environment),
+            Child("worker", (*COMMAND, "worker", "--supervised"), environment),
+        ]
+        for child in self._children:
+            child.start()
+        self._wait_until_ready()
+        if not self._stopping:
+            sys.stdout.write(f"ready http://127.0.0.1:{self._port}\n")
+            sys.stdout.flush()
+        while not self._stopping:
+            for child in self._children:
+                child.keep_up()
+            time.sleep(LOOK_EVERY)
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + READY_WITHIN
+        while not self._stopping and not self._answers():
+            if time.monotonic() > deadline or any(child.gave_up for child in self._children):
+                raise NeverReady
+            for child in self._children:
+                child.keep_up()
+            time.sleep(LOOK_EVERY)
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/readyz", timeout=2) as answer:
+                return bool(answer.status == 200)
+        except (OSError, urllib.error.URLError):
+            return False
+
+    def _stop(self, *_: object) -> None:
+        self._stopping = True

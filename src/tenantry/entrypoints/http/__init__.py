@@ -1,0 +1,1 @@
+"""The HTTP way in: gate, routing, endpoints, answers, the OpenAPI document, probes."""

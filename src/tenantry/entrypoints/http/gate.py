@@ -1,0 +1,103 @@
+"""The gate: the one ASGI wrapper around everything. Request id, host, one spelling a path, one error layer, one line of
+log and one measurement a request.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from tenantry.entrypoints.http.arrival import Arrival, Reception
+from tenantry.entrypoints.http.body import HungUp
+from tenantry.entrypoints.http.cors import Cors
+from tenantry.entrypoints.http.reply import Reply, problem_reply
+from tenantry.entrypoints.http.witness import Witness
+from tenantry.foundation.problems import Internal, MethodNotAllowed, NotFound, Problem
+
+App = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+ARRIVAL, REPLY = "tenantry.arrival", "tenantry.reply"
+
+SAFE: tuple[tuple[bytes, bytes], ...] = (
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+)
+STRICT = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
+
+
+class Gate:
+    """An ASGI application that lets requests in to another one."""
+
+    def __init__(self, app: App, *, reception: Reception, cors: Cors, witness: Witness, https: bool) -> None:
+        self._app = app
+        self._reception = reception
+        self._cors = cors
+        self._witness = witness
+        self._always = (*SAFE, HSTS) if https else SAFE
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+        elif scope["type"] == "http":
+            await self._request(scope, receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1008})
+
+    async def _request(self, scope: dict[str, Any], receive: Any, send: Send) -> None:
+        started = time.perf_counter()
+        arrival = self._reception.read(scope)
+        try:
+            reply = await self._reply(scope, receive, arrival)
+        except HungUp:
+            self._witness.saw(arrival, 499, started)
+            return
+        await self._send(reply, arrival, send)
+        self._witness.saw(arrival, reply.status, started)
+
+    async def _reply(self, scope: dict[str, Any], receive: Any, arrival: Arrival) -> Reply:
+        try:
+            if arrival.problem is not None:
+                raise arrival.problem
+            if (preflight := self._cors.preflight(arrival)) is not None:
+                return preflight
+            return await self._inside(scope, receive, arrival)
+        except Problem as problem:
+            arrival.problem = problem
+        except HungUp:
+            raise
+        except Exception as error:  # noqa: BLE001  (the last layer: whatever it is, the client gets a document)
+            arrival.problem, arrival.failure = Internal(), error
+        return problem_reply(arrival.problem, arrival.request_id)
+
+    async def _inside(self, scope: dict[str, Any], receive: Any, arrival: Arrival) -> Reply:
+        scope[ARRIVAL] = arrival
+        said: list[int] = []
+
+        async def overhear(message: dict[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                said.append(message["status"])
+
+        await self._app(scope, receive, overhear)
+        if arrival.raised is not None:
+            raise arrival.raised
+        reply: Reply | None = scope.get(REPLY)
+        if reply is None:
+            # only the router speaks for itself, and only to refuse
+            raise MethodNotAllowed if said == [405] else NotFound if said == [404] else Internal
+        return reply
+
+    async def _send(self, reply: Reply, arrival: Arrival, send: Send) -> None:
+        headers = [*reply.headers, *self._always, (b"x-request-id", arrival.request_id.encode())]
+        if not any(name == STRICT[0] for name, _ in reply.headers):
+            headers.append(STRICT)
+        if b"origin" in arrival.headers:
+            headers += self._cors.headers(arrival)
+        if reply.status not in {304, 204}:
+            headers.append((b"content-length", b"%d" % len(reply.body)))
+        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+        body = b"" if arrival.method == "HEAD" else reply.body
+        await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,200 @@
+"""The OpenAPI 3.1 document, written from the registry: the same routes that are served, nothing by hand."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from importlib.metadata import version
+from typing import Any
+
+import msgspec
+
+from tenantry.foundation.domain import Registry
+from tenantry.foundation.problems import (
+    Forbidden,
+    HeadersTooLarge,
+    Internal,
+    Invalid,
+    Malformed,
+    MethodNotAllowed,
+    NotFound,
+    Problem,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+    UnsupportedMediaType,
+)
+from tenantry.foundation.routes import Route
+from tenantry.settings import Settings
+
+REF = "#/components/schemas/{name}"
+PROBLEM = "#/components/schemas/Problem"
+EVERY = (Malformed, MethodNotAllowed, HeadersTooLarge, Internal, Unavailable)
+WITH_BODY = (Invalid, TooLarge, UnsupportedMediaType)
+REQUEST_ID = {
+    "description": "Names this request in our logs and in problem documents.",
+    "schema": {"type": "string"},
+}
+_PARAMETER = re.compile(r"\{(\w+)\}")
+
+
+def describe(registry: Registry, settings: Settings) -> dict[str, Any]:
+    """The whole document."""
+    shapes = [shape for route in registry.routes for shape in (route.body, route.answer) if _is_struct(shape)]
+    _, schemas = msgspec.json.schema_components(shapes, ref_template=REF)
+    paths: dict[str, dict[str, Any]] = defaultdict(dict)
+    for route in registry.routes:
+        paths[route.path][route.method.lower()] = _operation(route)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": f"{settings.product_name} API",
+            "version": version("tenantry"),
+            "description": "Errors are problem documents (RFC 9457) with a stable `code`.",
+        },
+        "servers": [{"url": (settings.public_url or "/").rstrip("/") or "/"}],
+        "tags": [{"name": domain.name} for domain in registry.domains if domain.routes],
+        "paths": dict(paths),
+        "components": {
+            "schemas": {**schemas, "Problem": _problem_schema(registry.problems)},
+            "securitySchemes": {
+                "bearer": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "JWT",
+                    "description": "An access token, as signing in answers it.",
+                }
+            },
+        },
+    }
+
+
+def _is_struct(shape: Any) -> bool:
+    return isinstance(shape, type) and issubclass(shape, msgspec.Struct)
+
+
+def _operation(route: Route) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": route.name,
+        "tags": [route.tag],
+        "summary": route.sentence,
+        "security": [] if route.public else [{"bearer": []}],
+        "x-permission": route.requires.name,
+        "responses": _responses(route),
+    }
+    if parameters := [*_path_parameters(route), *_query_parameters(route), *_header_parameters(route)]:
+        operation["parameters"] = parameters
+    if route.body is not None:
+        operation["requestBody"] = {
+            "required": True,
+            "content": {"application/json": _content(route.body, route.example)},
+        }
+    return operation
+
+
+def _content(shape: Any, example: Any) -> dict[str, Any]:
+    schema = {"$ref": REF.format(name=shape.__name__)}
+    return {"schema": schema} if example is None else {"schema": schema, "example": example}
+
+
+def _path_parameters(route: Route) -> Iterable[dict[str, Any]]:
+    for name in _PARAMETER.findall(route.path):
+        kind = route.ids.get(name)
+        pattern = {"pattern": f"^{kind.prefix}_[0-7][0-9a-hjkmnp-tv-z]{{25}}$"} if kind else {}
+        yield {"name": name, "in": "path", "required": True, "schema": {"type": "string", **pattern}}
+
+
+def _query_parameters(route: Route) -> Iterable[dict[str, Any]]:
+    if route.query is None:
+        return
+    schema = msgspec.json.schema(route.query)
+    described = schema["$defs"][route.query.__name__]
+    for name, content in described["properties"].items():
+        yield {
+            "name": name,
+            "in": "query",
+            "required": name in described.get("required", ()),
+            "schema": content,
+        }
+
+
+def _header_parameters(route: Route) -> Iterable[dict[str, Any]]:
+    if "if_match" in route.takes:
+        yield {
+            "name": "If-Match",
+            "in": "header",
+            "required": False,
+            "description": "The `ETag` that was read; another one by now answers 412.",
+            "schema": {"type": "string", "pattern": '^("v[0-9]{1,9}"|\\*)$'},
+        }
+
+
+def _responses(route: Route) -> dict[str, Any]:
+    headers: dict[str, Any] = {"X-Request-ID": REQUEST_ID}
+    if route.versioned:
+        headers["ETag"] = {"description": "The version of what was read.", "schema": {"type": "string"}}
+    good: dict[str, Any] = {"description": "Done.", "headers": headers}
+    if _is_struct(route.answer):
+        good["content"] = {"application/json": _content(route.answer, route.answer_example)}
+    responses = {str(route.status): good}
+    if route.versioned and route.method == "GET":
+        responses["304"] = {"description": "Not changed since the version in If-None-Match."}
+    by_status: dict[int, list[type[Problem]]] = defaultdict(list)
+    for problem in dict.fromkeys(_problems(route)):
+        by_status[problem.status].append(problem)
+    return responses | {str(status): _refusal(kinds) for status, kinds in sorted(by_status.items())}
+
+
+def _problems(route: Route) -> Iterable[type[Problem]]:
+    yield from route.problems
+    yield from EVERY
+    if route.body is not None or route.query is not None:
+        yield from WITH_BODY
+    else:
+        yield Invalid
+        if route.method != "GET":
+            yield from WITH_BODY
+    if not route.public:
+        yield from (Unauthenticated, Forbidden)
+    elif any(issubclass(problem, Unauthenticated) for problem in route.problems):
+        yield Unauthenticated
+    if route.ids:
+        yield NotFound
+
+
+def _refusal(kinds: list[type[Problem]]) -> dict[str, Any]:
+    examples = {
+        kind.code: {"summary": kind.sentence(), "value": kind.sample().document("0199d2e8-req")} for kind in kinds
+    }
+    return {
+        "description": " ".join(dict.fromkeys(kind.sentence() for kind in kinds)),
+        "headers": {"X-Request-ID": REQUEST_ID},
+        "content": {"application/problem+json": {"schema": {"$ref": PROBLEM}, "examples": examples}},
+    }
+
+
+def _problem_schema(problems: Iterable[type[Problem]]) -> dict[str, Any]:
+    text = {"type": "string"}
+    return {
+        "title": "Problem",
+        "description": "A refusal (RFC 9457). `code` is stable; some kinds have members of their own.",
+        "type": "object",
+        "required": ["type", "title", "status", "code", "detail", "request_id"],
+        "properties": {
+            "type": text,
+            "title": text,
+            "status": {"type": "integer"},
+            "code": {"type": "string", "examples": sorted(problem.code for problem in problems)},
+            "detail": text,
+            "request_id": text,
+            "errors": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["at", "message"],
+                    "properties": {"at": text, "message": text},
+                },
+            },
+        },
+    }

@@ -1,0 +1,66 @@
+"""What is served beside the domains' routes: probes, the public keys and the OpenAPI document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from tenantry.entrypoints.http.arrival import Arrival
+from tenantry.entrypoints.http.endpoint import Endpoint
+from tenantry.entrypoints.http.reply import Reply, json_reply
+from tenantry.foundation.problems import Unavailable
+from tenantry.foundation.readiness import Readiness
+from tenantry.foundation.runtime import Runtime
+
+
+class NotReady(Unavailable):
+    """This process cannot take traffic now; the members of this document say why."""
+
+    code = "not_ready"
+
+
+def constant(reply: Reply) -> Endpoint:
+    """An endpoint that always gives the same reply."""
+
+    async def give(scope: dict[str, Any], receive: Any, arrival: Arrival) -> Reply:
+        return reply
+
+    return give
+
+
+def beside_the_domains(runtime: Runtime, document: dict[str, Any]) -> Iterator[tuple[str, Endpoint]]:
+    """Each path and what answers there to GET."""
+    readiness = Readiness(runtime)
+    yield "/livez", constant(json_reply({"status": "alive"}))
+    yield "/readyz", _readyz(readiness)
+    yield "/healthz", _healthz(readiness)
+    yield "/.well-known/jwks.json", _jwks(runtime)
+    yield "/openapi.json", constant(json_reply(document))
+
+
+def _readyz(readiness: Readiness) -> Endpoint:
+    async def readyz(scope: dict[str, Any], receive: Any, arrival: Arrival) -> Reply:
+        state = await readiness.state()
+        if not state.ready:
+            raise NotReady(more={"checks": state.checks})
+        return json_reply({"status": "ready", "checks": state.checks})
+
+    return readyz
+
+
+def _healthz(readiness: Readiness) -> Endpoint:
+    async def healthz(scope: dict[str, Any], receive: Any, arrival: Arrival) -> Reply:
+        state = await readiness.state()
+        return json_reply({"status": "ok" if state.ready else "degraded", **state.checks})
+
+    return healthz
+
+
+def _jwks(runtime: Runtime) -> Endpoint:
+    headers = [(b"cache-control", b"public, max-age=600")]
+
+    async def jwks(scope: dict[str, Any], receive: Any, arrival: Arrival) -> Reply:
+        await runtime.keys.refresh()
+        return json_reply({"keys": runtime.keys.jwks}, headers=headers)
+
+    return jwks

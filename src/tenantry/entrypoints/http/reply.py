@@ -1,0 +1,32 @@
+"""Replies: status, headers and bytes, ready to be sent; and problems rendered as `application/problem+json`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from tenantry.foundation.problems import Problem
+
+JSON = (b"content-type", b"application/json")
+PROBLEM = (b"content-type", b"application/problem+json")
+encode = msgspec.json.Encoder().encode
+
+
+class Reply(msgspec.Struct):
+    """What is about to be sent."""
+
+    status: int
+    body: bytes = b""
+    headers: list[tuple[bytes, bytes]] = []
+
+
+def json_reply(value: Any, *, status: int = 200, headers: list[tuple[bytes, bytes]] | None = None) -> Reply:
+    """A value as JSON."""
+    return Reply(status, encode(value), [JSON, *(headers or ())])
+
+
+def problem_reply(problem: Problem, request_id: str) -> Reply:
+    """A refusal as a problem document."""
+    headers = [(name.encode(), text.encode()) for name, text in problem.headers.items()]
+    return Reply(problem.status, encode(problem.document(request_id)), [PROBLEM, *headers])

@@ -1,0 +1,88 @@
+"""The witness: one line of log and one measurement for each request, taken once the answer is on its way.
+
+The line is encoded here instead of going through structlog, which costs five times as much; its fields are the same.
+Never in it: the path (a token could be part of one), the query, bodies, credentials.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+import msgspec
+import structlog
+from prometheus_client import Counter, Histogram
+
+from tenantry.entrypoints.http.arrival import Arrival
+from tenantry.foundation.logs import redact
+
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+requests = Counter("tenantry_http_requests", "Requests answered.", ("method", "route", "status"))
+durations = Histogram("tenantry_http_request_seconds", "Time to answer.", ("method", "route"), buckets=BUCKETS)
+failures = structlog.get_logger("tenantry.http")
+METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+
+
+class Line(msgspec.Struct):
+    """The line of one request."""
+
+    at: str
+    level: str
+    event: str
+    method: str
+    route: str
+    status: int
+    ms: float
+    request_id: str
+    source: str
+    actor: str
+    problem: str | None = None
+
+
+class Witness:
+    """Sees every answer."""
+
+    def __init__(self, *, lines: bool = True, stream: TextIO | None = None) -> None:
+        self._stream = (stream or sys.stderr) if lines else None
+        self._bound: dict[tuple[str, str, int], tuple[Any, Any]] = {}
+        self._encode = msgspec.json.Encoder().encode
+
+    def saw(self, arrival: Arrival, status: int, started: float) -> None:
+        """Count, time and write down one request."""
+        seconds = time.perf_counter() - started
+        # what is not a method of ours is counted together: a stranger must not be able to make new time series
+        method = arrival.method if arrival.method in METHODS else "OTHER"
+        key = (method, arrival.route, status)
+        counter, duration = self._bound.get(key) or self._bind(key)
+        counter.inc()
+        duration.observe(seconds)
+        if self._stream is not None:
+            self._write(arrival, method, status, seconds)
+        if arrival.failure is not None:
+            error = arrival.failure
+            failures.error("failed", request_id=arrival.request_id, route=arrival.route, exc_info=error)
+
+    def _bind(self, key: tuple[str, str, int]) -> tuple[Any, Any]:
+        method, route, status = key
+        bound = (requests.labels(method, route, str(status)), durations.labels(method, route))
+        self._bound[key] = bound
+        return bound
+
+    def _write(self, arrival: Arrival, method: str, status: int, seconds: float) -> None:
+        line = Line(
+            datetime.now(UTC).isoformat(),
+            "error" if status >= 500 else "info",
+            "request",
+            method,
+            arrival.route,
+            status,
+            round(seconds * 1000, 3),
+            arrival.request_id,
+            redact(arrival.source),
+            arrival.actor,
+            arrival.problem.code if arrival.problem else None,
+        )
+        assert self._stream is not None
+        self._stream.write(self._encode(line).decode() + "\n")

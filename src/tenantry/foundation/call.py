@@ -1,0 +1,47 @@
+"""Who asks, through which door, and with what at hand: what every verb can be told about its caller."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from tenantry.foundation.runtime import Runtime
+
+_text = msgspec.json.Encoder().encode
+
+
+class Actor(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Who acts: a person by a session, the house itself, or nobody yet. Written beside every event."""
+
+    kind: str
+    person: UUID | None = None
+    session: UUID | None = None
+    org: UUID | None = None
+    name: str | None = None
+
+    def json(self) -> str:
+        """The form it is written in beside an event."""
+        return _text(self).decode()
+
+    def fields(self) -> dict[str, Any]:
+        """What of it goes into a log line."""
+        return {
+            field: str(value)
+            for field in ("person", "session", "org", "name")
+            if (value := getattr(self, field)) is not None
+        } | {"kind": self.kind}
+
+
+NOBODY = Actor("anonymous")
+
+
+class Call(msgspec.Struct, frozen=True):
+    """One call from outside or one job: its runtime, actor, request id and where it came from."""
+
+    runtime: Runtime
+    actor: Actor
+    request_id: str
+    source: str = ""
+    agent: str = ""

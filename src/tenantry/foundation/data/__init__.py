@@ -1,0 +1,1 @@
+"""PostgreSQL: statements, pools, the embedded server, migrations, ids and the clock."""

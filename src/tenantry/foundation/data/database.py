@@ -1,0 +1,123 @@
+"""The database as the application sees it: transactions opened in a context, and never without one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from asyncpg import Connection
+from asyncpg.exceptions import (
+    InterfaceError,
+    InternalClientError,
+    OperatorInterventionError,
+    PostgresConnectionError,
+    PostgresError,
+)
+
+from tenantry.foundation.data.clock import Clock
+from tenantry.foundation.data.pool import DatabaseUnavailable, Pool
+
+APP, SYSTEM = "tenantry_app", "tenantry_system"
+# InternalClientError: what a connection answers between its server's farewell and the end of its socket
+LOST = (
+    OSError,
+    InterfaceError,
+    InternalClientError,
+    TimeoutError,
+    PostgresConnectionError,
+    OperatorInterventionError,
+)
+
+
+def person_context(person: UUID, session: UUID) -> str:
+    """The opening words of a transaction on a person's behalf; `tenantry.enter` refuses a dead session."""
+    return f"set local role {APP};select tenantry.enter({_uuid(person)},{_uuid(session)})"
+
+
+def system_context() -> str:
+    """The opening words of a transaction of the house itself."""
+    return f"set local role {SYSTEM}"
+
+
+def _uuid(value: UUID) -> str:
+    # the only place where a value is rendered into SQL, and from a UUID object only
+    if not isinstance(value, UUID):
+        raise TypeError("a context is opened with UUID objects only")
+    return f"'{value}'::uuid"
+
+
+class Database:
+    """One PostgreSQL: a pool of connections and the way transactions are opened on it."""
+
+    def __init__(self, url: str, *, clock: Clock, size: int = 16, pooler: str = "none") -> None:
+        self.url = url
+        self.clock = clock
+        self._cached = 0 if pooler == "transaction" else 256
+        self.pool = Pool(self.connect, size=size)
+
+    async def connect(self) -> Connection[Any]:
+        """A connection outside the pool (listening, session locks); the caller closes it."""
+        connection: Connection[Any] = await asyncpg.connect(
+            self.url,
+            timeout=5,
+            command_timeout=10,
+            statement_cache_size=self._cached,
+            server_settings={"application_name": "tenantry"},
+        )
+        return connection
+
+    @asynccontextmanager
+    async def transaction(self, context: str) -> AsyncIterator[Connection[Any]]:
+        """A transaction opened in one message; committed at the end, rolled back by whatever is raised inside."""
+        connection = await self.begin(context)
+        try:
+            yield connection
+            await connection.execute("commit")
+        except BaseException:
+            await self.abandon(connection)
+            raise
+        self.pool.release(connection)
+
+    async def begin(self, context: str) -> Connection[Any]:
+        """Open a transaction in a context; whoever calls ends it with `commit` and a release, or with `abandon`."""
+        opening = f"begin;{self.clock.statement()}{context}"
+        try:
+            return await self._open(opening)
+        except LOST:
+            # an idle connection died with its server; nothing was asked of it yet, so a second try is safe
+            try:
+                return await self._open(opening)
+            except LOST as error:
+                raise DatabaseUnavailable from error
+
+    async def _open(self, opening: str) -> Connection[Any]:
+        connection = await self.pool.acquire()
+        try:
+            await connection.execute(opening)
+        except LOST:
+            self.pool.discard(connection)
+            raise
+        except BaseException:
+            await self.abandon(connection)
+            raise
+        return connection
+
+    async def abandon(self, connection: Connection[Any]) -> None:
+        """Roll back; a connection that cannot even do that is closed."""
+        try:
+            if not connection.is_closed() and connection.is_in_transaction():
+                await connection.execute("rollback", timeout=2)
+        except (*LOST, PostgresError):
+            self.pool.discard(connection)
+        except BaseException:
+            self.pool.discard(connection)
+            raise
+        else:
+            self.pool.release(connection)
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self.pool.close()

@@ -1,0 +1,59 @@
+"""Typed ids: UUIDv7 inside, `usr_01h...` (TypeID) at the edge, so that an id says what it names."""
+
+from __future__ import annotations
+
+from base64 import b32decode, b32encode
+from functools import lru_cache
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+_RFC, _CROCKFORD = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"0123456789abcdefghjkmnpqrstvwxyz"
+_TO_TEXT = bytes.maketrans(_RFC, _CROCKFORD)
+_FROM_TEXT = bytes.maketrans(_CROCKFORD, _RFC)
+_ALPHABET = frozenset(_CROCKFORD.decode())
+
+
+class IdKind:
+    """What an id names: its prefix, and how it is made, written and read."""
+
+    __slots__ = ("prefix", "start")
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+        self.start = prefix + "_"
+
+    def new(self) -> UUID:
+        """A fresh id; later ones sort after earlier ones."""
+        return uuid7()
+
+    def text(self, value: UUID) -> str:
+        """The form that leaves the house."""
+        return self.start + _written(value)
+
+    def read(self, text: str) -> UUID | None:
+        """The id a text names, or None when it is not an id of this kind; only the canonical spelling counts."""
+        return _read(text[len(self.start) :]) if text.startswith(self.start) else None
+
+
+# the same people come again and again, and base32 is Python's slowest codec
+@lru_cache(8192)
+def _written(value: UUID) -> str:
+    return b32encode(b"\0\0\0\0" + value.bytes).translate(_TO_TEXT)[6:].decode()
+
+
+@lru_cache(8192)
+def _read(body: str) -> UUID | None:
+    if len(body) != 26 or body[0] > "7" or not _ALPHABET.issuperset(body):
+        return None
+    return UUID(bytes=b32decode(b"AAAAAA" + body.encode().translate(_FROM_TEXT))[4:])
+
+
+# people and their sessions are named on the ground floor, because every access token names them
+USER_ID = IdKind("usr")
+SESSION_ID = IdKind("ses")
+
+
+def new_id() -> UUID:
+    """A fresh UUIDv7 for rows whose ids stay inside."""
+    return uuid7()

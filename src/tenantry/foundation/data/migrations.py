@@ -1,0 +1,172 @@
+"""Bringing a database to the schema this code needs: one migrator at a time, each revision in a transaction of its own.
+
+The revisions are Alembic's; they are rendered to SQL and run over our own driver, so that `--plan` shows exactly what
+`migrate` does. Safe to run on every deploy and after being killed at any statement.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.resources
+import io
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+from asyncpg import Connection
+from asyncpg.exceptions import LockNotAvailableError
+
+LOCK = 0x7E4A47
+VERSIONS = "tenantry.migrations"
+TABLE = "tenantry.migration"
+
+_PREPARE = "create schema if not exists tenantry"
+_CLOCKS = {
+    False: "select transaction_timestamp()",
+    True: "select coalesce(nullif(current_setting(''tenantry.clock'', true), '''')::timestamptz, "
+    "transaction_timestamp())",
+}
+
+
+class MigrationFailed(Exception):
+    """The database could not be brought to the schema of this code; the sentence says why."""
+
+
+def revisions() -> list[str]:
+    """Core's revisions in order, read off the file names, so that asking costs nothing."""
+    folder = importlib.resources.files(VERSIONS) / "versions"
+    return sorted(file.name.partition("_")[0] for file in folder.iterdir() if file.name[:4].isdigit())
+
+
+async def current(connection: Connection[Any]) -> str | None:
+    """The revision a database is at; None for an empty one."""
+    if await connection.fetchval(f"select to_regclass('{TABLE}')") is None:
+        return None
+    found: str | None = await connection.fetchval(f"select version_num from {TABLE}")  # noqa: S608  (a constant)
+    return found
+
+
+async def pending(url: str) -> list[str]:
+    """The revisions a database still needs."""
+    connection = await asyncpg.connect(url, timeout=5)
+    try:
+        return _after(await current(connection))
+    finally:
+        await connection.close()
+
+
+def plan(start: str | None = None) -> Iterator[tuple[str, str]]:
+    """Each revision after `start`, with the SQL it runs."""
+    for revision in _after(start):
+        yield revision, sql_of(revision)
+
+
+async def migrate(
+    url: str, *, app_login: str | None = None, test_clock: bool = False, patience: float = 60
+) -> list[str]:
+    """Bring the database to this code's schema; returns the revisions it ran. Waits while another migrator works."""
+    connection = await asyncpg.connect(url, timeout=5, command_timeout=600)
+    try:
+        await _lock(connection, time.monotonic() + patience)
+        await _step(connection, _PREPARE)
+        done = []
+        for revision, sql in plan(await current(connection)):
+            await _step(connection, sql)
+            done.append(revision)
+        await _step(connection, _grants(app_login) + _clock(test_clock))
+        return done
+    finally:
+        await connection.close()
+
+
+def _after(start: str | None) -> list[str]:
+    known = revisions()
+    if start is None:
+        return known
+    if start not in known:
+        raise MigrationFailed(f"the database is at revision {start}, which is newer than this code knows")
+    return known[known.index(start) + 1 :]
+
+
+async def _lock(connection: Connection[Any], deadline: float) -> None:
+    while not await connection.fetchval("select pg_try_advisory_lock($1)", LOCK):
+        if time.monotonic() > deadline:
+            raise MigrationFailed("another migrator is still at work")
+        await asyncio.sleep(0.1 + random.random() / 5)  # noqa: S311  (jitter, not a secret)
+
+
+async def _step(connection: Connection[Any], sql: str, *, tries: int = 10) -> None:
+    for attempt in range(1, tries + 1):
+        try:
+            await connection.execute(
+                f"begin; set local lock_timeout = '3s'; set local statement_timeout = 0; {sql}; commit"
+            )
+            return
+        except LockNotAvailableError:
+            await connection.execute("rollback")
+            if attempt == tries:
+                raise
+            await asyncio.sleep(random.random() * attempt)  # noqa: S311
+        except BaseException:
+            if not connection.is_closed():
+                await connection.execute("rollback")
+            raise
+
+
+def _grants(app_login: str | None) -> str:
+    logins = ["current_user"] + ([f'"{app_login}"'] if app_login else [])
+    grants = [f"grant tenantry_app, tenantry_system to {login}" for login in logins]
+    limits = [
+        f"alter role {login} set {limit}"
+        for login in logins
+        for limit in (
+            "statement_timeout = '5s'",
+            "lock_timeout = '2s'",
+            "idle_in_transaction_session_timeout = '10s'",
+        )
+    ]
+    usage = [f"grant usage on schema tenantry to {login}; grant select on {TABLE} to {login}" for login in logins]
+    readable = [f"grant select on {TABLE} to tenantry_app, tenantry_system"]
+    return "; ".join(grants + limits + usage + readable) + ";"
+
+
+def _clock(test_clock: bool) -> str:
+    return (
+        "create or replace function tenantry.now() returns timestamptz "
+        f"language sql stable parallel safe as '{_CLOCKS[test_clock]}'"
+    )
+
+
+def sql_of(revision: str) -> str:
+    """The SQL of one revision, as Alembic renders it."""
+    # late: Alembic takes a third of a second to import, and only a migrator needs it
+    from alembic.config import Config  # noqa: PLC0415
+    from alembic.runtime.environment import EnvironmentContext  # noqa: PLC0415
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+
+    folder = Path(str(importlib.resources.files(VERSIONS)))
+    config = Config()
+    config.set_main_option("script_location", str(folder))
+    config.set_main_option("version_locations", str(folder / "versions"))
+    config.set_main_option("path_separator", "os")
+    script = ScriptDirectory.from_config(config)
+    found = script.get_revision(revision).down_revision
+    down = found if isinstance(found, str) else None
+    written = io.StringIO()
+
+    def upgrade(head: Any, _: Any) -> Any:
+        return script._upgrade_revs(revision, down or "base")
+
+    with EnvironmentContext(
+        config, script, fn=upgrade, as_sql=True, starting_rev=down, destination_rev=revision
+    ) as env:
+        schema, _, table = TABLE.partition(".")
+        env.configure(
+            dialect_name="postgresql", version_table=table, version_table_schema=schema, output_buffer=written,
+            transactional_ddl=False, as_sql=True,
+        )  # fmt: skip
+        env.run_migrations()
+    return written.getvalue()

@@ -1,0 +1,112 @@
+"""Domains: the manifest that says everything a domain brings, and the registry that all manifests fill.
+
+Core's domains and a plugin's register the same way; entry points read the registry and name no domain.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeVar
+
+import msgspec
+
+from tenantry.foundation.events.event import Event
+from tenantry.foundation.jobs.handler import Handler, collect
+from tenantry.foundation.jobs.job import NewJob
+from tenantry.foundation.permission import EVERYWHERE, Permission
+from tenantry.foundation.problems import Problem
+from tenantry.foundation.question import Question
+from tenantry.foundation.routes import Route, Routes
+
+Kind = TypeVar("Kind")
+
+
+class Domain(msgspec.Struct, frozen=True, kw_only=True):
+    """The table of contents of a domain."""
+
+    name: str
+    needs: tuple[str, ...] = ()
+    events: ModuleType | None = None
+    problems: ModuleType | None = None
+    permissions: tuple[Permission, ...] = ()
+    settings: type[msgspec.Struct] | None = None
+    routes: Routes | None = None
+    jobs: ModuleType | None = None
+    letters: Path | None = None
+    answers: Mapping[Question[..., Any], Callable[..., Awaitable[Any]]] = {}
+
+
+class BadDomains(Exception):
+    """The domains do not fit together; the sentence says which and why."""
+
+
+class Registry:
+    """Everything that all domains bring, each thing once."""
+
+    def __init__(self, domains: Iterable[Domain]) -> None:
+        self.domains = tuple(domains)
+        self._check_needs()
+        self.routes: tuple[Route, ...] = tuple(
+            route for domain in self.domains if domain.routes for route in domain.routes
+        )
+        self.handlers: tuple[Handler, ...] = tuple(
+            handler for domain in self.domains if domain.jobs for handler in collect(domain.jobs)
+        )
+        self.events = tuple(self._declared(Event, "events"))
+        self.problems = tuple(self._declared(Problem, "problems"))
+        self.permissions = (*EVERYWHERE, *(own for domain in self.domains for own in domain.permissions))
+        self.sections = tuple(domain.settings for domain in self.domains if domain.settings)
+        self.letters = tuple(domain.letters for domain in self.domains if domain.letters)
+        self._check_names()
+        self._connect_questions()
+
+    @property
+    def listeners(self) -> dict[type[Event], tuple[NewJob, ...]]:
+        """The jobs that each event asks for."""
+        heard: dict[type[Event], tuple[NewJob, ...]] = {}
+        for handler in self.handlers:
+            if handler.event is not None:
+                heard[handler.event] = (*heard.get(handler.event, ()), handler.asked())
+        return heard
+
+    def _declared(self, kind: type[Kind], file: str) -> Iterator[type[Kind]]:
+        for domain in self.domains:
+            module: ModuleType | None = getattr(domain, file)
+            yield from _own(module, kind) if module else ()
+
+    def _check_needs(self) -> None:
+        seen: set[str] = set()
+        for domain in self.domains:
+            if missing := set(domain.needs) - seen:
+                raise BadDomains(f"{domain.name} needs {', '.join(sorted(missing))} before it")
+            seen.add(domain.name)
+
+    def _check_names(self) -> None:
+        names = {
+            "domain": [domain.name for domain in self.domains],
+            "route": [f"{route.method} {route.path}" for route in self.routes],
+            "event": [event.kind for event in self.events],
+            "problem": [problem.code for problem in self.problems],
+            "permission": [permission.name for permission in self.permissions],
+            "job": [handler.kind for handler in self.handlers],
+        }
+        for sort, given in names.items():
+            if twice := [name for name, count in Counter(given).items() if count > 1]:
+                raise BadDomains(f"the {sort} {twice[0]} is declared twice")
+
+    def _connect_questions(self) -> None:
+        asked: dict[Question[..., Any], list[Callable[..., Awaitable[Any]]]] = {}
+        for domain in self.domains:
+            for question, answer in domain.answers.items():
+                asked.setdefault(question, []).append(answer)
+        for question, answerers in asked.items():
+            question.answered_by(answerers)
+
+
+def _own(module: ModuleType, kind: type[Kind]) -> Iterator[type[Kind]]:
+    for found in vars(module).values():
+        if isinstance(found, type) and issubclass(found, kind) and found.__module__ == module.__name__:
+            yield found

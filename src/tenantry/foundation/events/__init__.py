@@ -1,0 +1,1 @@
+"""The log of what happened: event types, and the append-only table they are kept in."""

@@ -1,0 +1,90 @@
+"""The crew: runs claimed jobs side by side, up to a number, and says how each ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from uuid import UUID
+
+import structlog
+
+from tenantry.foundation.jobs import metrics
+from tenantry.foundation.jobs.attempt import attempt
+from tenantry.foundation.jobs.ending import Ledger
+from tenantry.foundation.jobs.handler import Handler
+from tenantry.foundation.jobs.lease import Claimed
+from tenantry.foundation.jobs.run import Job
+from tenantry.foundation.runtime import Runtime
+
+log: structlog.typing.FilteringBoundLogger = structlog.get_logger("tenantry.jobs")
+
+
+class Crew:
+    """Up to `size` jobs at a time; their endings go into the ledger."""
+
+    def __init__(
+        self, runtime: Runtime, handlers: Mapping[str, Handler], ledger: Ledger, *, worker: UUID, size: int
+    ) -> None:
+        self._runtime = runtime
+        self._handlers = handlers
+        self._ledger = ledger
+        self._worker = worker
+        self._size = size
+        self._running: dict[UUID, tuple[Job, asyncio.Task[None]]] = {}
+        self.room_made = asyncio.Event()
+
+    @property
+    def room(self) -> int:
+        """How many more jobs can run now; none while endings pile up that the database does not take."""
+        return 0 if len(self._ledger) > 4 * self._size else max(0, self._size - len(self._running))
+
+    def start(self, claimed: Claimed) -> None:
+        """Run a job that was claimed."""
+        job = Job(self._runtime, claimed, self._worker)
+        task = asyncio.get_running_loop().create_task(self._run(claimed, job), name=claimed.kind)
+        self._running[claimed.id] = job, task
+        metrics.running.inc()
+
+    def held(self) -> dict[UUID, Job]:
+        """The jobs that run now."""
+        return {id: job for id, (job, _) in self._running.items()}
+
+    def drop(self, lost: Iterable[Job]) -> None:
+        """Stop jobs whose lease is gone: another worker has them."""
+        for job in lost:
+            running = self._running.get(job.id)
+            # one that ended meanwhile, or is about to commit, is judged by its fence
+            if running is not None and running[0] is job and not (job.completing or job.completed):
+                log.warning(
+                    "lease lost",
+                    kind=job.kind,
+                    job=str(job.id),
+                    attempt=job.attempt,
+                    request_id=job.request_id,
+                )
+                metrics.ended.labels(job.kind, "lost").inc()
+                running[1].cancel()
+
+    async def finish(self, *, within: float) -> None:
+        """Wait for what runs, so long and no longer."""
+        if tasks := [task for _, task in self._running.values()]:
+            await asyncio.wait(tasks, timeout=within)
+
+    async def stop(self, *, within: float) -> None:
+        """Cut off what still runs."""
+        for job, task in list(self._running.values()):
+            metrics.ended.labels(job.kind, "cut").inc()
+            task.cancel()
+        await self.finish(within=within)
+
+    async def _run(self, claimed: Claimed, job: Job) -> None:
+        structlog.contextvars.bind_contextvars(request_id=claimed.request_id, job=str(claimed.id), kind=claimed.kind)
+        try:
+            ending = await attempt(self._handlers, claimed, job)
+            if ending is not None:
+                self._ledger.add(ending)
+        finally:
+            if len(self._running) >= self._size:
+                self.room_made.set()
+            del self._running[claimed.id]
+            metrics.running.dec()

@@ -1,0 +1,90 @@
+"""The ear: hears the bell on a connection past any pooler.
+
+A connection can be open and deaf (a pooler in between, a firewall that forgot it), so the ear counts as listening only
+while a notification that it sent to itself comes back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import structlog
+from asyncpg import Connection
+
+from tenantry.foundation.jobs.bell import CHANNEL
+from tenantry.foundation.jobs.trouble import TROUBLE, breath
+from tenantry.foundation.runtime import Runtime
+
+log: structlog.typing.FilteringBoundLogger = structlog.get_logger("tenantry.jobs")
+
+
+class Ear:
+    """Calls `wake` when the bell rings, and knows whether it would hear it."""
+
+    def __init__(
+        self, runtime: Runtime, wake: Callable[[], None], *, beat: float = 10.0, patience: float = 3.0
+    ) -> None:
+        self._runtime = runtime
+        self._wake = wake
+        self._beat = beat
+        self._patience = patience
+        self._own = f"tenantry_ear_{uuid4().hex}"
+        self._heard = asyncio.Event()
+        self._proven_until = 0.0
+
+    @property
+    def listening(self) -> bool:
+        """Whether the last proof is fresh."""
+        return time.monotonic() < self._proven_until
+
+    async def listen(self) -> None:
+        """Listen until cancelled, with a new connection whenever the old one proves deaf."""
+        while True:
+            try:
+                await self._attend()
+            except TROUBLE as error:
+                log.warning("not listening for new jobs; polling for them", error=type(error).__name__)
+            self._proven_until = 0.0
+            await breath()
+
+    async def _attend(self) -> None:
+        connection = await self._connect()
+        gone = asyncio.Event()
+        connection.add_termination_listener(lambda *_: gone.set())
+        try:
+            await connection.add_listener(CHANNEL, lambda *_: self._wake())
+            await connection.add_listener(self._own, lambda *_: self._heard.set())
+            # whatever was asked for before this moment rang unheard
+            self._wake()
+            while not gone.is_set():
+                await self._prove(connection)
+                await self._pause(gone)
+        finally:
+            connection.terminate()
+
+    async def _connect(self) -> Connection[Any]:
+        direct = self._runtime.settings.direct_url
+        url = self._runtime.database.url if direct is None else direct.reveal()
+        connection: Connection[Any] = await asyncpg.connect(
+            url, timeout=5, command_timeout=5, server_settings={"application_name": "tenantry jobs"}
+        )
+        return connection
+
+    async def _prove(self, connection: Connection[Any]) -> None:
+        self._heard.clear()
+        await connection.execute(f"notify {self._own}")
+        await asyncio.wait_for(self._heard.wait(), timeout=self._patience)
+        self._proven_until = time.monotonic() + self._beat + self._patience
+
+    async def _pause(self, gone: asyncio.Event) -> None:
+        try:
+            async with asyncio.timeout(self._beat):
+                await gone.wait()
+        except TimeoutError:
+            return
+        raise ConnectionResetError("the listening connection ended")

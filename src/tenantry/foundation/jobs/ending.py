@@ -1,0 +1,165 @@
+"""How a run ends: done, once more later, or dead. Each statement is fenced: it touches only runs that are still ours.
+
+Endings are gathered in a ledger and written in batches, one transaction for all that came together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import structlog
+
+from tenantry.foundation.data.sql import run
+from tenantry.foundation.jobs.lease import QueueWork
+from tenantry.foundation.jobs.trouble import TROUBLE, breath
+from tenantry.foundation.runtime import Runtime
+
+log: structlog.typing.FilteringBoundLogger = structlog.get_logger("tenantry.jobs")
+
+finish_one = run("delete from tenantry.job_runs where id = :id and attempt = :attempt and worker = :worker")
+
+finish = run(
+    """
+    delete from tenantry.job_runs as run
+     using unnest(:ids::uuid[], :attempts::integer[]) as ended (id, attempt)
+     where run.id = ended.id and run.attempt = ended.attempt and run.worker = :worker
+    """
+)
+
+put_back = run(
+    """
+    with back as (
+        delete from tenantry.job_runs as run
+         using unnest(:ids::uuid[], :attempts::integer[], :delays::double precision[], :free::boolean[],
+                      :errors::text[]) as ended (id, attempt, delay, free, why)
+         where run.id = ended.id and run.attempt = ended.attempt and run.worker = :worker
+        returning run.*, ended.delay, ended.free, ended.why
+    )
+    insert into tenantry.jobs (id, asked_at, run_at, due, org_id, person_id, priority, version, attempt, max_attempts,
+                               kind, queue, request_id, error, args)
+    select id, asked_at, tenantry.now() + delay * interval '1 second', delay <= 0, org_id, person_id, priority, version,
+           attempt, max_attempts + free::integer, kind, queue, request_id, why, args
+      from back
+    """
+)
+
+bury = run(
+    """
+    with dead as (
+        delete from tenantry.job_runs as run
+         using unnest(:ids::uuid[], :attempts::integer[], :reasons::text[]) as ended (id, attempt, why)
+         where run.id = ended.id and run.attempt = ended.attempt and run.worker = :worker
+        returning run.*, ended.why
+    )
+    insert into tenantry.dead_letters (id, asked_at, run_at, org_id, person_id, priority, version, attempt,
+                                       max_attempts, kind, queue, request_id, unique_key, reason, args)
+    select id, asked_at, run_at, org_id, person_id, priority, version, attempt, max_attempts, kind, queue, request_id,
+           unique_key, why, args
+      from dead
+    """
+)
+
+
+class Done(msgspec.Struct, frozen=True):
+    """The run did what it was for."""
+
+    id: UUID
+    attempt: int
+
+
+class Again(msgspec.Struct, frozen=True):
+    """The run shall be repeated after `delay` seconds; a `free` one does not count as an attempt."""
+
+    id: UUID
+    attempt: int
+    delay: float
+    why: str
+    free: bool = False
+
+
+class Dead(msgspec.Struct, frozen=True):
+    """The run was the last one."""
+
+    id: UUID
+    attempt: int
+    why: str
+
+
+Ending = Done | Again | Dead
+
+
+class Ledger:
+    """Endings of one worker's runs, until they are written."""
+
+    def __init__(self, runtime: Runtime, worker: UUID) -> None:
+        self._runtime = runtime
+        self._worker = worker
+        self._kept: list[Ending] = []
+        self._writing: list[Ending] = []
+        self._news = asyncio.Event()
+        self._lock = asyncio.Lock()
+
+    def __len__(self) -> int:
+        return len(self._kept) + len(self._writing)
+
+    def add(self, ending: Ending) -> None:
+        """Keep an ending for the next batch."""
+        self._kept.append(ending)
+        self._news.set()
+
+    def ids(self) -> list[UUID]:
+        """The runs whose ending is not written yet: their lease must be kept."""
+        return [ending.id for ending in (*self._kept, *self._writing)]
+
+    async def keep(self) -> None:
+        """Write whatever comes, as soon as it comes; what comes meanwhile is the next batch."""
+        while True:
+            await self._news.wait()
+            try:
+                await self.write()
+            except TROUBLE as error:
+                log.warning("the endings of jobs could not be written", error=type(error).__name__, waiting=len(self))
+                await breath()
+
+    async def write(self) -> None:
+        """Write all that is kept; what could not be written stays."""
+        async with self._lock:
+            self._writing, self._kept = self._kept, []
+            self._news.clear()
+            try:
+                await self._write(self._writing)
+            except BaseException:
+                self._kept = self._writing + self._kept
+                self._news.set()
+                raise
+            finally:
+                self._writing = []
+
+    async def _write(self, endings: Sequence[Ending]) -> None:
+        if not endings:
+            return
+        done, again, dead = ([one for one in endings if type(one) is kind] for kind in (Done, Again, Dead))
+        async with QueueWork(self._runtime, reason="writing how runs ended") as work:
+            if done:
+                await finish(work, **_fence(done), worker=self._worker)
+            if again:
+                more = {
+                    "delays": _all(again, "delay"),
+                    "free": _all(again, "free"),
+                    "errors": _all(again, "why"),
+                }
+                await put_back(work, **_fence(again), **more, worker=self._worker)
+            if dead:
+                await bury(work, **_fence(dead), reasons=_all(dead, "why"), worker=self._worker)
+
+
+def _fence(endings: Sequence[Ending]) -> dict[str, list[Any]]:
+    return {"ids": _all(endings, "id"), "attempts": _all(endings, "attempt")}
+
+
+def _all(endings: Sequence[Ending], field: str) -> list[Any]:
+    return [getattr(ending, field) for ending in endings]

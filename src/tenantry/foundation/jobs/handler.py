@@ -1,0 +1,132 @@
+"""Handlers: the functions of a domain's `jobs.py`, marked with what they answer to.
+
+A mark only marks; the domain's manifest has them collected, so that importing a module changes nothing.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Iterator
+from types import ModuleType
+from typing import Any, TypeVar, get_type_hints
+
+import msgspec
+
+from tenantry.foundation.events.event import Event
+from tenantry.foundation.jobs.job import NewJob
+from tenantry.foundation.jobs.run import GiveUp, Job, LeaseLost, Retry
+from tenantry.foundation.jobs.schedule import Schedule
+
+__all__ = ["GiveUp", "Handler", "Job", "LeaseLost", "Retry", "collect", "every", "handles", "on"]
+
+Function = TypeVar("Function", bound=Callable[..., Awaitable[None]])
+_MARK = "__tenantry_job__"
+
+
+class Mark(msgspec.Struct, frozen=True, kw_only=True):
+    """What a function answers to, and its limits."""
+
+    event: type[Event] | None = None
+    schedule: Schedule | None = None
+    kind: str | None = None
+    timeout: float = 60.0
+    max_attempts: int = 25
+    queue: str = "default"
+
+
+class Handler(msgspec.Struct, frozen=True, kw_only=True):
+    """A function that does jobs of one kind."""
+
+    kind: str
+    function: Callable[..., Awaitable[None]]
+    args: type[msgspec.Struct] | None
+    event: type[Event] | None
+    schedule: Schedule | None
+    timeout: float
+    max_attempts: int
+    queue: str
+    sentence: str
+
+    def asked(self) -> NewJob:
+        """The job that this handler does, its arguments still to be filled in."""
+        return NewJob(self.kind, queue=self.queue, max_attempts=self.max_attempts)
+
+    def given(self, args: str) -> tuple[msgspec.Struct, ...]:
+        """What the function takes beside the job; DecodeError where the arguments do not fit."""
+        return () if self.args is None else (msgspec.json.decode(args, type=self.args),)
+
+
+def on(event: type[Event], **limits: Any) -> Callable[[Function], Function]:
+    """Do this after each such event: one durable job an event, asked for in the same commit."""
+    return _mark(Mark(event=event, **limits))
+
+
+def every(
+    *,
+    seconds: float = 0,
+    minutes: float = 0,
+    hours: float = 0,
+    days: float = 0,
+    cron: str | None = None,
+    **limits: Any,
+) -> Callable[[Function], Function]:
+    """Do this at each tick, once however many processes there are; ticks are counted in UTC."""
+    interval = seconds + 60 * minutes + 3600 * hours + 86_400 * days
+    return _mark(Mark(schedule=Schedule.parse(cron, interval), **limits))
+
+
+def handles(kind: str, **limits: Any) -> Callable[[Function], Function]:
+    """Do the jobs that verbs ask for by this name."""
+    return _mark(Mark(kind=kind, **limits))
+
+
+def collect(module: ModuleType) -> list[Handler]:
+    """The handlers that a domain's `jobs` module, or its files where it is a folder, declares."""
+    return list(_handlers(module))
+
+
+def _mark(mark: Mark) -> Callable[[Function], Function]:
+    def marked(function: Function) -> Function:
+        asynchronous: bool = inspect.iscoroutinefunction(function)
+        if not asynchronous:
+            raise TypeError(f"{function.__qualname__} must be an async function")
+        if _MARK in vars(function):
+            raise TypeError(f"{function.__qualname__} answers to one thing; give the second a function of its own")
+        vars(function)[_MARK] = mark
+        return function
+
+    return marked
+
+
+def _handlers(module: ModuleType) -> Iterator[Handler]:
+    own = (module.__name__, module.__name__ + ".")
+    for function in vars(module).values():
+        mark = getattr(function, "__dict__", {}).get(_MARK) if inspect.isfunction(function) else None
+        if mark is not None and (function.__module__ == own[0] or function.__module__.startswith(own[1])):
+            yield _handler(function, mark)
+
+
+def _handler(function: Callable[..., Awaitable[None]], mark: Mark) -> Handler:
+    domain = function.__module__.removeprefix("tenantry.").partition(".")[0]
+    return Handler(
+        kind=mark.kind or f"{domain}.{function.__name__}",
+        function=function,
+        args=_args(function, mark),
+        event=mark.event,
+        schedule=mark.schedule,
+        timeout=mark.timeout,
+        max_attempts=mark.max_attempts,
+        queue=mark.queue,
+        sentence=(function.__doc__ or "").strip().partition("\n")[0],
+    )
+
+
+def _args(function: Callable[..., Awaitable[None]], mark: Mark) -> type[msgspec.Struct] | None:
+    names = list(inspect.signature(function).parameters)[1:]
+    if not names and mark.event is None:
+        return None
+    hints = get_type_hints(function)
+    kind = hints.get(names[0]) if len(names) == 1 and mark.schedule is None else None
+    if not (isinstance(kind, type) and issubclass(kind, msgspec.Struct)) or mark.event not in (None, kind):
+        raise TypeError(f"{function.__qualname__} takes the job, and its event or one struct of arguments")
+    return kind

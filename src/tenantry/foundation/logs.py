@@ -1,0 +1,77 @@
+"""Logs: one JSON object a line (or a coloured line, for the eye), whatever looks like a secret masked by value."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from typing import Any, TextIO
+
+import msgspec
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+MASK = "[secret]"
+LONGEST = 4000
+# access tokens, refresh tokens and keys, one-time tokens, stored hashes, passwords inside URLs, master keys
+_SECRETS = re.compile(
+    r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+"
+    r"|tn[a-z]_[A-Za-z0-9_-]{8,}"
+    r"|\b[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}\b"
+    r"|\$argon2[a-z]*\$[^\s\"']+"
+    r"|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"
+    r"|whsec_[A-Za-z0-9+/=]+|sk_(?:live|test)_[A-Za-z0-9]+"
+    r"|\b[a-z0-9][a-z0-9_-]{0,15}:[A-Za-z0-9+/_-]{43}=?"
+)
+
+
+def redact(text: str) -> str:
+    """The text without anything that could be used to get in."""
+    masked = _SECRETS.sub(MASK, text)
+    return masked if len(masked) <= LONGEST else masked[:LONGEST] + "..."
+
+
+def _redact_all(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    return {name: _clean(content) for name, content in event.items()}
+
+
+def _clean(content: Any) -> Any:
+    if isinstance(content, str):
+        return redact(content)
+    if isinstance(content, dict):
+        return {name: _clean(inner) for name, inner in content.items()}
+    if isinstance(content, list | tuple):
+        return [_clean(inner) for inner in content]
+    return content if isinstance(content, int | float | bool | None) else redact(str(content))
+
+
+def _json(_: WrappedLogger, __: str, event: EventDict) -> str:
+    return msgspec.json.encode(event).decode()
+
+
+def configure_logs(*, level: str, form: str, stream: TextIO | None = None) -> None:
+    """Set how this process logs; the standard library's loggers go the same way."""
+    out = stream or sys.stderr
+    finish: list[Processor] = (
+        [_redact_all, _json] if form == "json" else [_redact_all, structlog.dev.ConsoleRenderer(colors=out.isatty())]
+    )
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", key="at"),
+        structlog.processors.format_exc_info,
+    ]
+    structlog.configure(
+        processors=[*shared, *finish],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(out),
+        cache_logger_on_first_use=True,
+    )
+    foreign = structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[_strip, *finish])
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(foreign)
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+
+
+def _strip(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    return {name: content for name, content in event.items() if not name.startswith("_")}

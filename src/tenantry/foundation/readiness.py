@@ -1,0 +1,62 @@
+"""Whether this process can take traffic: the database answers, its schema is this code's, and there are keys."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+
+import msgspec
+from asyncpg.exceptions import PostgresError
+
+from tenantry.foundation.data import migrations
+from tenantry.foundation.data.database import LOST, system_context
+from tenantry.foundation.problems import Unavailable
+from tenantry.foundation.runtime import Runtime
+
+FRESH_FOR = 1.0
+PATIENCE = 3.0
+
+
+class State(msgspec.Struct, frozen=True):
+    """What was found: each check by name, and whether all of them hold."""
+
+    ready: bool
+    checks: Mapping[str, str]
+
+
+class Readiness:
+    """Asks, at most once a second however often it is asked."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._head = migrations.revisions()[-1]
+        self._known: State | None = None
+        self._known_at = 0.0
+        self._asking = asyncio.Lock()
+
+    async def state(self) -> State:
+        """The state of at most a second ago."""
+        async with self._asking:
+            if self._known is None or time.monotonic() - self._known_at > FRESH_FOR:
+                self._known = await self._ask()
+                self._known_at = time.monotonic()
+            return self._known
+
+    async def _ask(self) -> State:
+        database, schema = await self._database()
+        keys = "ok" if self._runtime.keys.ready else "missing"
+        checks = {"database": database, "migrations": schema, "keys": keys}
+        return State(set(checks.values()) == {"ok"}, checks)
+
+    async def _database(self) -> tuple[str, str]:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                async with self._runtime.database.transaction(system_context()) as connection:
+                    found = await migrations.current(connection)
+        except (*LOST, Unavailable):
+            return "unreachable", "unknown"
+        except PostgresError:
+            # it answers, but the roles or the schema that `migrate` makes are not there
+            return "ok", "missing"
+        return "ok", "ok" if found == self._head else "behind"

@@ -1,0 +1,57 @@
+"""What the database's own refusals mean: constraint names and SQLSTATEs translated into Problems."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from asyncpg.exceptions import IntegrityConstraintViolationError, PostgresConnectionError, PostgresError
+
+from tenantry.foundation.data.pool import DatabaseUnavailable
+from tenantry.foundation.problems import Problem, Unauthenticated, Unavailable, every_problem
+
+
+class Overloaded(Unavailable):
+    """The database could not finish this in time; try again shortly."""
+
+    code = "overloaded"
+
+
+class NoSpace(Unavailable):
+    """The database has no space left; reading still works."""
+
+    code = "no_space"
+
+
+class SessionEnded(Unauthenticated):
+    """This session has ended; sign in again."""
+
+    code = "session_ended"
+
+
+_STATES: dict[str, type[Problem]] = {
+    "TN401": SessionEnded,
+    "53100": NoSpace,
+    "53300": DatabaseUnavailable,
+    "40001": Overloaded,
+    "40P01": Overloaded,
+    "55P03": Overloaded,
+    "57014": Overloaded,
+    "25P03": Overloaded,
+    "25P04": Overloaded,
+}
+
+
+@cache
+def _by_constraint() -> dict[str, type[Problem]]:
+    return {kind.constraint: kind for kind in every_problem() if kind.constraint}
+
+
+def problem_of(error: PostgresError) -> Exception:
+    """The Problem that a database error means to a caller, or the error itself when it is a mistake of ours."""
+    if isinstance(error, IntegrityConstraintViolationError):
+        declared = _by_constraint().get(error.constraint_name or "")
+        return declared() if declared else error
+    if isinstance(error, PostgresConnectionError) or (error.sqlstate or "").startswith("57P"):
+        return DatabaseUnavailable()
+    known = _STATES.get(error.sqlstate or "")
+    return known() if known else error

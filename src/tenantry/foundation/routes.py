@@ -1,0 +1,139 @@
+"""Routes as values: what a domain's `http.py` declares, and the entry point serves and documents."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
+from uuid import UUID
+
+import msgspec
+
+from tenantry.foundation.action import Refusal
+from tenantry.foundation.call import Call
+from tenantry.foundation.data.ids import IdKind
+from tenantry.foundation.permission import ANYONE, Permission
+from tenantry.foundation.problems import Problem
+from tenantry.foundation.work import PersonWork
+
+Shape = TypeVar("Shape")
+Handler = TypeVar("Handler", bound=Callable[..., Awaitable[Any]])
+
+
+class Versioned(msgspec.Struct, Generic[Shape], frozen=True):
+    """An answer with the version of its row, which goes into `ETag` and comes back in `If-Match`."""
+
+    value: Shape
+    version: int
+
+
+class Route(msgspec.Struct, frozen=True):
+    """One operation: where it answers, who may ask, what it takes, gives and refuses."""
+
+    method: str
+    path: str
+    handler: Callable[..., Awaitable[Any]]
+    status: int
+    requires: Permission
+    tag: str
+    problems: tuple[type[Problem], ...]
+    example: Any
+    answer_example: Any
+    ids: Mapping[str, IdKind]
+    work: type[PersonWork] | None
+    body: type[msgspec.Struct] | None
+    query: type[msgspec.Struct] | None
+    takes: tuple[str, ...]
+    answer: Any
+    versioned: bool
+
+    @property
+    def name(self) -> str:
+        """The operation's id in the OpenAPI document."""
+        return f"{self.tag}.{self.handler.__name__}"
+
+    @property
+    def public(self) -> bool:
+        """Whether it answers without a credential."""
+        return self.requires == ANYONE
+
+    @property
+    def sentence(self) -> str:
+        """What it does, in one sentence."""
+        return (self.handler.__doc__ or "").strip().partition("\n")[0]
+
+
+class Routes:
+    """The routes of one domain, declared by decorating their handlers."""
+
+    def __init__(self, tag: str, *, prefix: str = "/v1") -> None:
+        self.tag = tag
+        self.prefix = prefix
+        self._routes: list[Route] = []
+
+    def __iter__(self) -> Iterator[Route]:
+        return iter(self._routes)
+
+    def get(self, path: str, **rest: Any) -> Callable[[Handler], Handler]:
+        """Declare an operation that reads."""
+        return self.declare("GET", path, **rest)
+
+    def post(self, path: str, **rest: Any) -> Callable[[Handler], Handler]:
+        """Declare an operation that makes or does something."""
+        return self.declare("POST", path, **rest)
+
+    def patch(self, path: str, **rest: Any) -> Callable[[Handler], Handler]:
+        """Declare an operation that changes part of something."""
+        return self.declare("PATCH", path, **rest)
+
+    def delete(self, path: str, **rest: Any) -> Callable[[Handler], Handler]:
+        """Declare an operation that ends something."""
+        return self.declare("DELETE", path, **rest)
+
+    def declare(
+        self,
+        method: str,
+        path: str,
+        *,
+        requires: Permission,
+        status: int = 200,
+        problems: tuple[type[Problem], ...] = (),
+        example: Any = None,
+        answer_example: Any = None,
+        ids: Mapping[str, IdKind] | None = None,
+    ) -> Callable[[Handler], Handler]:
+        """Declare an operation; the handler's own signature says what it takes and gives."""
+
+        def keep(handler: Handler) -> Handler:
+            reading = _read_signature(handler)
+            self._routes.append(
+                Route(
+                    method, self.prefix + path, handler, status, requires, self.tag, problems, example, answer_example,
+                    dict(ids or {}), *reading,
+                )
+            )  # fmt: skip
+            return handler
+
+        return keep
+
+
+def _read_signature(handler: Callable[..., Any]) -> tuple[Any, ...]:
+    hints = get_type_hints(handler)
+    names = tuple(inspect.signature(handler).parameters)
+    opens = hints[names[0]]
+    if opens is not Call and not issubclass(opens, PersonWork):
+        raise TypeError(f"{handler.__qualname__}: the first parameter is a PersonWork or a Call")
+    return None if opens is Call else opens, hints.get("body"), hints.get("query"), names[1:], *_shape(hints["return"])
+
+
+def _shape(answer: Any) -> tuple[Any, bool]:
+    """What the client gets, and whether it has a version; the refusal that may come instead is left out."""
+    if get_origin(answer) is Versioned:
+        return get_args(answer)[0], True
+    kinds = [kind for kind in get_args(answer) if kind is not Refusal]
+    return (kinds[0] if len(kinds) == 1 else answer), False
+
+
+def id_parameters(route: Route, values: Mapping[str, str]) -> dict[str, UUID | None]:
+    """The path's ids read by their kinds; None for one that is not an id of its kind."""
+    return {name: kind.read(values[name]) for name, kind in route.ids.items()}

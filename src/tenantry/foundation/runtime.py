@@ -1,0 +1,63 @@
+"""What a running process has at hand: settings, clock, database, keys, post. Built once, by `assemble`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+import msgspec
+
+from tenantry.foundation.data.clock import Clock
+from tenantry.foundation.data.database import Database
+from tenantry.foundation.events.event import Event
+from tenantry.foundation.jobs.bell import Bell
+from tenantry.foundation.jobs.job import NewJob
+from tenantry.foundation.net.mailer import Mailer
+from tenantry.foundation.security.keyring import KeyRing
+from tenantry.foundation.security.onetime import OneTime
+from tenantry.foundation.security.passwords import Passwords
+from tenantry.foundation.security.refresh import Refresh
+from tenantry.foundation.security.sealing import Sealer
+from tenantry.settings import Settings
+
+Section = TypeVar("Section", bound=msgspec.Struct)
+
+
+class Runtime(msgspec.Struct, frozen=True):
+    """The equipment of one process; domains reach it through their Work or Call."""
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    sealer: Sealer
+    one_time: OneTime
+    refresh: Refresh
+    keys: KeyRing
+    passwords: Passwords
+    mailer: Mailer
+    bell: Bell
+    listeners: Mapping[type[Event], tuple[NewJob, ...]]
+    sections: Mapping[type[msgspec.Struct], msgspec.Struct]
+
+    @property
+    def origin(self) -> str:
+        """Where links that leave the house start; configured, never read off a request."""
+        return (self.settings.public_url or "http://127.0.0.1:8000").rstrip("/")
+
+    def section(self, kind: type[Section]) -> Section:
+        """A domain's own settings."""
+        found = self.sections[kind]
+        if not isinstance(found, kind):
+            raise TypeError(f"the section {kind.__name__} holds something else")
+        return found
+
+    async def start(self) -> None:
+        """Connect and read the keys; a database that is away does not stop the process, it is asked again."""
+        await self.keys.keep_fresh()
+
+    async def stop(self) -> None:
+        """Let go of everything that is held."""
+        await self.keys.stop()
+        self.passwords.close()
+        await self.bell.close()
+        self.database.close()

@@ -1,0 +1,159 @@
+"""The key ring: which keys sign and verify access tokens, read from the database, the private halves sealed there.
+
+A key goes next -> active -> retiring -> retired. All but the retired verify; the active one signs; the JWKS shows what
+verifies.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import msgspec
+import structlog
+from asyncpg import Connection
+from asyncpg.exceptions import PostgresError
+
+from tenantry.foundation.data.database import Database, system_context
+from tenantry.foundation.data.sql import many, run
+from tenantry.foundation.problems import Unavailable
+from tenantry.foundation.security.access import LIFE, Claims, Verifier, issue
+from tenantry.foundation.security.sealing import Sealer, place
+from tenantry.foundation.security.signing import SigningKey, VerifyingKey
+from tenantry.foundation.security.tokens import BadToken, Reason
+
+AUDIENCE = "tenantry"
+FRESH_FOR = 60.0
+PATIENCE = 5.0
+log = structlog.get_logger("tenantry.keys")
+
+
+class StoredKey(msgspec.Struct, frozen=True):
+    """A row of the signing keys."""
+
+    kid: str
+    state: str
+    public_key: bytes
+    sealed_private: bytes
+
+
+keys_in_use = many(
+    StoredKey,
+    """
+    select kid, state, public_key, sealed_private
+      from tenantry.signing_keys
+     where state <> 'retired'
+     order by created_at
+    """,
+)
+
+keep_first_key = run("""
+    insert into tenantry.signing_keys (kid, state, public_key, sealed_private)
+    values (:kid, 'active', :public_key, :sealed_private)
+        on conflict do nothing
+""")
+
+
+class _Opened(msgspec.Struct):
+    connection: Connection[Any]
+
+
+class KeyRing:
+    """Issues and verifies access tokens with the keys the database holds."""
+
+    def __init__(self, database: Database, sealer: Sealer, *, issuer: str) -> None:
+        self._database = database
+        self._sealer = sealer
+        self._issuer = issuer
+        self._verifier = Verifier((), issuer=issuer, audience=AUDIENCE, clock=database.clock.seconds)
+        self._verifying: list[VerifyingKey] = []
+        self._signing: SigningKey | None = None
+        self._loaded_at = float("-inf")
+        self._keeper: asyncio.Task[None] | None = None
+
+    @property
+    def jwks(self) -> list[dict[str, str]]:
+        """The public keys, as the JWKS shows them."""
+        return [key.jwk_public() for key in self._verifying]
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is a key to sign with."""
+        return self._signing is not None
+
+    async def load(self) -> None:
+        """Read the keys; in an empty database, make the first one (of several nodes, one succeeds)."""
+        async with self._database.transaction(system_context()) as connection:
+            opened = _Opened(connection)
+            stored = await keys_in_use(opened)
+            if not any(key.state == "active" for key in stored):
+                await self._make_first(opened)
+                stored = await keys_in_use(opened)
+        self._adopt(stored)
+
+    async def keep_fresh(self) -> None:
+        """Read the keys now and once a minute from here on; a database that is away is asked again soon."""
+        await self._try_to_load()
+        self._keeper = asyncio.create_task(self._keep())
+
+    async def stop(self) -> None:
+        """Stop reading the keys again."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+
+    async def refresh(self, *, urgent: bool = False) -> None:
+        """Read the keys again when they are a minute old; urgently, when a token names one that is not here yet."""
+        if time.monotonic() - self._loaded_at > (PATIENCE if urgent else FRESH_FOR):
+            self._loaded_at = time.monotonic()
+            await self.load()
+
+    def issue(self, claims_of: dict[str, Any]) -> tuple[str, int]:
+        """A signed access token and its life in seconds."""
+        if self._signing is None:
+            raise Unavailable
+        now = self._database.clock.seconds()
+        claims = Claims.fresh(issuer=self._issuer, audience=AUDIENCE, version=1, now=now, life=LIFE, **claims_of)
+        return issue(claims, self._signing), claims.exp - claims.iat
+
+    async def verify(self, text: str) -> Claims:
+        """The claims of a genuine token, else BadToken; an unknown key is looked for once in the database."""
+        try:
+            return self._verifier.verify(text)
+        except BadToken as refused:
+            if refused.reason is not Reason.UNKNOWN_KEY:
+                raise
+        await self.refresh(urgent=True)
+        return self._verifier.verify(text)
+
+    async def _keep(self) -> None:
+        while True:
+            await asyncio.sleep(FRESH_FOR if self.ready else 1.0)
+            await self._try_to_load()
+
+    async def _try_to_load(self) -> None:
+        try:
+            await self.load()
+        except (Unavailable, PostgresError) as error:
+            log.warning("signing keys not read", reason=type(error).__name__)
+
+    async def _make_first(self, opened: _Opened) -> None:
+        key = SigningKey.generate()
+        sealed = self._sealer.seal(key.private_bytes(), aad=_place(key.kid))
+        await keep_first_key(opened, kid=key.kid, public_key=key.verifying.raw, sealed_private=sealed)
+
+    def _adopt(self, stored: list[StoredKey]) -> None:
+        verifying = [VerifyingKey(key.public_key) for key in stored]
+        if [key.raw for key in verifying] != [key.raw for key in self._verifying]:
+            self._verifier.replace_keys(verifying)
+        self._verifying = verifying
+        active = next((key for key in stored if key.state == "active"), None)
+        if active is not None and (self._signing is None or self._signing.kid != active.kid):
+            private = self._sealer.open(active.sealed_private, aad=_place(active.kid))
+            self._signing = SigningKey.from_bytes(private)
+        self._loaded_at = time.monotonic()
+
+
+def _place(kid: str) -> str:
+    return place("signing_keys", "sealed_private", org=None, row=kid)

@@ -1,0 +1,219 @@
+"""The settings of a process: one frozen object, read once from the environment (or `.env`), each value with its source.
+
+A field is the variable `TENANTRY_<NAME>`; a secret may also come from the file named by `TENANTRY_<NAME>_FILE`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+from tenantry.foundation.security.secret import Secret
+
+PREFIX = "TENANTRY_"
+NEEDED = ("database_url", "master_keys", "public_url", "allowed_hosts", "smtp_url", "mail_from")
+
+
+class BadSettings(Exception):
+    """The settings cannot be used; each sentence names the variable, never its value."""
+
+    def __init__(self, faults: list[str]) -> None:
+        self.faults = faults
+        super().__init__("; ".join(faults))
+
+
+def says(sentence: str, **limits: Any) -> Meta:
+    return Meta(description=sentence, **limits)
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What an operator can set. Production is the default, and unsafe never is."""
+
+    environment: Annotated[
+        Literal["production", "development"],
+        says("`development` opens `/dev/*` and relaxes the start checks."),
+    ] = "production"
+    database_url: Annotated[Secret[str] | None, says("PostgreSQL to use; absent: an embedded one.")] = None
+    database_direct_url: Annotated[
+        Secret[str] | None,
+        says("Past the pooler: listening, migrations, session locks. Default: the database URL."),
+    ] = None
+    database_pooler: Annotated[
+        Literal["none", "transaction"], says("`transaction` behind PgBouncer in transaction mode.")
+    ] = "none"
+    migration_database_url: Annotated[
+        Secret[str] | None, says("An owner apart, used by `tenantry migrate` only. Default: the direct URL.")
+    ] = None
+    database_pool: Annotated[int, says("Connections a process may hold.", ge=1, le=500)] = 16
+    data: Annotated[str, says("Folder of the embedded database and of the development mailbox.")] = ".tenantry"
+    public_url: Annotated[
+        str | None, says("Origin of this API as the world sees it; links in mails start with it.")
+    ] = None
+    app_url: Annotated[str | None, says("The product's own front end.")] = None
+    product_name: Annotated[str, says("What mails and pages are called.", min_length=1, max_length=80)] = "Tenantry"
+    mail_from: Annotated[str | None, says("Sender of mails, as `Name <address>` or an address.")] = None
+    smtp_url: Annotated[
+        Secret[str] | None, says("Where mails go: `smtp://user:password@host:587` or `smtps://...`.")
+    ] = None
+    allowed_hosts: Annotated[tuple[str, ...], says("Host names answered to (comma list).")] = ()
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        says("Networks (CIDR, comma list) whose X-Forwarded-For and X-Request-ID are believed."),
+    ] = ()
+    cors_origins: Annotated[
+        tuple[str, ...], says("Exact origins that browsers may call from (comma list); never `*` or `null`.")
+    ] = ()
+    master_keys: Annotated[Secret[str] | None, says("`id:base64,...` of 32 bytes each; the first seals, all open.")] = (
+        None
+    )
+    ops_listen: Annotated[str, says("`host:port` of the metrics listener; empty for none.")] = "127.0.0.1:9464"
+    metrics_token: Annotated[Secret[str] | None, says("Opens `/metrics` on the main port to its bearer.")] = None
+    plugins: Annotated[tuple[str, ...], says("Names of the plugins to run (comma list).")] = ()
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], says("The least that is logged.")] = "info"
+    log_format: Annotated[Literal["json", "console"], says("One JSON object a line, or for the eye.")] = "json"
+    test_clock: Annotated[
+        str | None, says("A file holding an RFC 3339 instant, re-read while running; development only.")
+    ] = None
+    hash_threads: Annotated[
+        int | None, says("Passwords hashed at the same time. Default: the number of cores.", ge=1, le=256)
+    ] = None
+
+    @property
+    def development(self) -> bool:
+        """Whether this is a development environment."""
+        return self.environment == "development"
+
+    @property
+    def direct_url(self) -> Secret[str] | None:
+        """The database past any pooler."""
+        return self.database_direct_url or self.database_url
+
+
+def variable(field: str) -> str:
+    """The environment variable of a field."""
+    return PREFIX + field.upper()
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """The settings as read: the core's, each domain's section, where each value came from, and what was not known."""
+
+    settings: Settings
+    sections: Mapping[type[msgspec.Struct], msgspec.Struct]
+    sources: Mapping[str, str]
+    unknown: tuple[str, ...]
+
+
+def read_settings(
+    sections: Iterable[type[msgspec.Struct]] = (),
+    *,
+    environ: Mapping[str, str] | None = None,
+    dotenv: Path | None = Path(".env"),
+    needed: Sequence[str] | None = None,
+) -> Reading:
+    """The settings in force, or BadSettings naming every variable that is wrong.
+
+    `needed` narrows what production insists on, for a command that uses little of it.
+    """
+    given = _dotenv(dotenv), dict(os.environ if environ is None else environ)
+    found = {
+        name: (value, source)
+        for source, values in zip((".env", "environment"), given, strict=True)
+        for name, value in values.items()
+        if name.startswith(PREFIX)
+    }
+    faults: list[str] = []
+    kinds: list[type[msgspec.Struct]] = [Settings, *sections]
+    read = {kind: _fill(kind, found, faults) for kind in kinds}
+    settings = read.pop(Settings)
+    if not faults and isinstance(settings, Settings):
+        faults += _contradictions(settings, NEEDED if needed is None else needed)
+    if faults or not isinstance(settings, Settings):
+        raise BadSettings(faults)
+    known = {variable(field) for kind in kinds for field in kind.__struct_fields__}
+    return Reading(
+        settings=settings,
+        sections={kind: section for kind, section in read.items() if section is not None},
+        sources={name: source for name, (_, source) in found.items()},
+        unknown=tuple(sorted(name for name in found if name.removesuffix("_FILE") not in known | {PREFIX + "SERVER"})),
+    )
+
+
+def _fill(kind: type[msgspec.Struct], found: Mapping[str, tuple[str, str]], faults: list[str]) -> msgspec.Struct | None:
+    values: dict[str, Any] = {}
+    before = len(faults)
+    for field, annotation in get_type_hints(kind, include_extras=True).items():
+        try:
+            raw = _raw(variable(field), found)
+            if raw is not None:
+                values[field] = _convert(raw, annotation)
+        except (ValueError, msgspec.ValidationError) as error:
+            faults.append(f"{variable(field)}: {error}")
+    return kind(**values) if len(faults) == before else None
+
+
+def _raw(name: str, found: Mapping[str, tuple[str, str]]) -> str | None:
+    if (plain := found.get(name)) is not None:
+        return plain[0] or None
+    if (file := found.get(name + "_FILE")) is None:
+        return None
+    try:
+        return Path(file[0]).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ValueError(f"its file cannot be read ({error.strerror})") from error
+
+
+def _convert(raw: str, annotation: Any) -> Any:
+    plain = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+    if any(get_origin(option) is Secret for option in (plain, *get_args(plain))):
+        return Secret(raw)
+    if get_origin(plain) is tuple:
+        return tuple(part.strip() for part in raw.split(",") if part.strip())
+    try:
+        return msgspec.convert(raw, annotation, strict=False)
+    except msgspec.ValidationError as error:
+        # msgspec repeats the value only for enums: say what is allowed instead
+        raise ValueError(_allowed(plain) or str(error)) from error
+
+
+def _allowed(plain: Any) -> str | None:
+    return "must be one of " + ", ".join(get_args(plain)) if get_origin(plain) is Literal else None
+
+
+def _dotenv(path: Path | None) -> dict[str, str]:
+    if path is None or not path.is_file():
+        return {}
+    lines = (line.strip().removeprefix("export ") for line in path.read_text(encoding="utf-8").splitlines())
+    pairs = (line.partition("=") for line in lines if line and not line.startswith("#"))
+    return {name.strip(): value.strip().strip("\"'") for name, _, value in pairs}
+
+
+def _contradictions(settings: Settings, needed: Sequence[str]) -> list[str]:
+    faults = [*_bad_networks(settings), *_bad_origins(settings)]
+    if settings.development:
+        return faults
+    faults += [f"{variable(name)} is needed in production" for name in needed if not getattr(settings, name)]
+    if settings.test_clock:
+        faults.append(f"{variable('test_clock')} is for development only")
+    return faults
+
+
+def _bad_networks(settings: Settings) -> list[str]:
+    faults = []
+    for network in settings.trusted_proxies:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError:
+            faults.append(f"{variable('trusted_proxies')} holds something that is not a network")
+    return faults
+
+
+def _bad_origins(settings: Settings) -> list[str]:
+    bad = [origin for origin in settings.cors_origins if not re.fullmatch(r"https?://[^/*\s]+", origin)]
+    return [f"{variable('cors_origins')} takes exact origins such as https://app.example.com"] if bad else []

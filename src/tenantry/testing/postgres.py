@@ -1,0 +1,55 @@
+"""Databases for tests: one migrated template, and a copy of it for each test, on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+
+from tenantry.foundation.data import migrations
+
+TEMPLATE = "tenantry_template"
+
+
+class Databases:
+    """A server's databases: made from the template, dropped when the test is over."""
+
+    def __init__(self, owner_url: str) -> None:
+        self._owner_url = owner_url
+        self._template = f"{TEMPLATE}_{os.getpid()}"
+        self._numbers = itertools.count(1)
+
+    def url(self, database: str) -> str:
+        """The owner's URL of one database."""
+        return urlunsplit(urlsplit(self._owner_url)._replace(path="/" + database))
+
+    async def prepare(self) -> None:
+        """Make and migrate the template."""
+        await self._run(f'create database "{self._template}"')
+        await migrations.migrate(self.url(self._template), test_clock=True)
+
+    async def forget(self) -> None:
+        """Drop the template."""
+        await self._run(f'drop database if exists "{self._template}" with (force)')
+
+    @asynccontextmanager
+    async def fresh(self) -> AsyncIterator[str]:
+        """The URL of a database that is nobody else's."""
+        name = f"test_{os.getpid()}_{next(self._numbers)}"
+        await self._run(f'create database "{name}" template "{self._template}"')
+        try:
+            yield self.url(name)
+        finally:
+            await self._run(f'drop database if exists "{name}" with (force)')
+
+    async def _run(self, statement: str) -> None:
+        connection: asyncpg.Connection[Any] = await asyncpg.connect(self._owner_url, timeout=10)
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
