@@ -1,0 +1,106 @@
+"""Tenantry's public names: what a plugin or a host may rely on. Each is imported when it is first asked for."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+# The one place with imports for the type checker alone: Python must not load half the product for `import tenantry`,
+# and a checker cannot follow `__getattr__`. A test holds the two lists together.
+if TYPE_CHECKING:
+    from tenantry.foundation.action import Refusal, action, exchange
+    from tenantry.foundation.call import Call
+    from tenantry.foundation.data.ids import IdKind, new_id
+    from tenantry.foundation.data.sql import many, maybe, one, run, value, values
+    from tenantry.foundation.domain import Domain
+    from tenantry.foundation.events.event import Event
+    from tenantry.foundation.jobs.handler import GiveUp, Job, Retry, every, handles, on
+    from tenantry.foundation.jobs.job import NewJob
+    from tenantry.foundation.net.letters import Letter, Link
+    from tenantry.foundation.permission import ANYONE, HOUSE, ONESELF, Permission
+    from tenantry.foundation.problems import Conflict, FieldError, Forbidden, Invalid, NotFound, Problem
+    from tenantry.foundation.question import Question
+    from tenantry.foundation.routes import Routes, Versioned
+    from tenantry.foundation.security.secret import Secret
+    from tenantry.foundation.wire import Wire
+    from tenantry.foundation.work import PersonWork, SystemWork, Work
+    from tenantry.settings import Settings, says
+
+_HOMES = {
+    "foundation.action": ("Refusal", "action", "exchange"),
+    "foundation.call": ("Call",),
+    "foundation.data.ids": ("IdKind", "new_id"),
+    "foundation.data.sql": ("many", "maybe", "one", "run", "value", "values"),
+    "foundation.domain": ("Domain",),
+    "foundation.events.event": ("Event",),
+    "foundation.jobs.handler": ("GiveUp", "Job", "Retry", "every", "handles", "on"),
+    "foundation.jobs.job": ("NewJob",),
+    "foundation.net.letters": ("Letter", "Link"),
+    "foundation.permission": ("ANYONE", "HOUSE", "ONESELF", "Permission"),
+    "foundation.problems": ("Conflict", "FieldError", "Forbidden", "Invalid", "NotFound", "Problem"),
+    "foundation.question": ("Question",),
+    "foundation.routes": ("Routes", "Versioned"),
+    "foundation.security.secret": ("Secret",),
+    "foundation.wire": ("Wire",),
+    "foundation.work": ("PersonWork", "SystemWork", "Work"),
+    "settings": ("Settings", "says"),
+}
+_HOME = {name: f"tenantry.{module}" for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "ANYONE",
+    "HOUSE",
+    "ONESELF",
+    "Call",
+    "Conflict",
+    "Domain",
+    "Event",
+    "FieldError",
+    "Forbidden",
+    "GiveUp",
+    "IdKind",
+    "Invalid",
+    "Job",
+    "Letter",
+    "Link",
+    "NewJob",
+    "NotFound",
+    "Permission",
+    "PersonWork",
+    "Problem",
+    "Question",
+    "Refusal",
+    "Retry",
+    "Routes",
+    "Secret",
+    "Settings",
+    "SystemWork",
+    "Versioned",
+    "Wire",
+    "Work",
+    "action",
+    "every",
+    "exchange",
+    "handles",
+    "many",
+    "maybe",
+    "new_id",
+    "on",
+    "one",
+    "run",
+    "says",
+    "value",
+    "values",
+]
+
+
+def __dir__() -> list[str]:
+    return list(__all__)
+
+
+if not TYPE_CHECKING:
+    # hidden from the checker, which would otherwise believe that any name exists
+    def __getattr__(name: str) -> Any:
+        if name not in _HOME:
+            raise AttributeError(f"tenantry has no public name {name!r}")
+        return getattr(import_module(_HOME[name]), name)

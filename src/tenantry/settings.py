@@ -151,7 +151,8 @@ def _fill(kind: type[msgspec.Struct], found: Mapping[str, tuple[str, str]], faul
     for field, annotation in get_type_hints(kind, include_extras=True).items():
         try:
             raw = _raw(variable(field), found)
-            if raw is not None:
+            # empty is how many tools say "not set"; only text can mean it
+            if raw is not None and (raw or _plain(annotation) is str):
                 values[field] = _convert(raw, annotation)
         except (ValueError, msgspec.ValidationError) as error:
             faults.append(f"{variable(field)}: {error}")
@@ -160,7 +161,7 @@ def _fill(kind: type[msgspec.Struct], found: Mapping[str, tuple[str, str]], faul
 
 def _raw(name: str, found: Mapping[str, tuple[str, str]]) -> str | None:
     if (plain := found.get(name)) is not None:
-        return plain[0] or None
+        return plain[0]
     if (file := found.get(name + "_FILE")) is None:
         return None
     try:
@@ -169,8 +170,12 @@ def _raw(name: str, found: Mapping[str, tuple[str, str]]) -> str | None:
         raise ValueError(f"its file cannot be read ({error.strerror})") from error
 
 
+def _plain(annotation: Any) -> Any:
+    return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+
+
 def _convert(raw: str, annotation: Any) -> Any:
-    plain = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+    plain = _plain(annotation)
     if any(get_origin(option) is Secret for option in (plain, *get_args(plain))):
         return Secret(raw)
     if get_origin(plain) is tuple:

@@ -76,12 +76,17 @@ class Program:
         assert self.process is not None
         return self.process.pid
 
-    def start(self, **how: Any) -> None:
+    @property
+    def running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self.process is not None and self.process.poll() is None
+
+    def start(self, *, python: str = sys.executable, **how: Any) -> None:
         """Start it, alone in its process group."""
         inherited = {name: text for name, text in os.environ.items() if not name.startswith("TENANTRY_")}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "tenantry", *self.words],
+                [python, "-m", "tenantry", *self.words],
                 env=inherited | self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -173,7 +178,10 @@ class Stage:
         """Start the app anew and wait until it is ready."""
         await self.app.kill()
         self.app.start()
-        await until_ready(self.client)
+        try:
+            await until_ready(self.client)
+        except AssertionError as late:
+            raise AssertionError("\n".join([str(late), *self.app.lines()[-30:]])) from late
 
     async def rows(self, statement: str, *arguments: Any) -> list[asyncpg.Record]:
         """What a statement finds, asked past the proxy, waiting for a database that is starting again."""

@@ -1,1 +1,1 @@
-"""The architecture as tests: what DESIGN and STYLE promise and a machine can hold. What only a reader can judge is in STYLE.md."""
+"""The architecture as tests: what the design promises and a machine can hold. What needs a reader is in STYLE.md."""

@@ -10,11 +10,14 @@ from typing import Any
 
 import asyncpg
 import pytest
-from rules.sizes import medians
 
 import tenantry
+from rules.sizes import medians
 from tenantry.foundation.data.embedded import EmbeddedPostgres
 from tenantry.testing import Databases
+
+# run as programs, by path: importing one would start it
+PROGRAMS = {"tenantry.__main__", "tenantry.foundation.data.embedded.launch"}
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -25,25 +28,25 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def every_module() -> None:
     """Every module of the product imported, so that whatever is declared anywhere is known."""
     for found in pkgutil.walk_packages(tenantry.__path__, "tenantry."):
-        if found.name != "tenantry.__main__" and ".migrations." not in found.name:
+        if found.name not in PROGRAMS and ".migrations." not in found.name:
             importlib.import_module(found.name)
 
 
 @pytest.fixture(scope="session")
 async def embedded_databases(
-    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+    databases: Databases, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Databases]:
     """Migrated databases on the embedded PostgreSQL even where the suite runs on another one.
 
     What a join nulls is said from PostgreSQL 16 on; the suite also runs on 15.
     """
     if not os.environ.get("TENANTRY_TEST_DATABASE_URL"):
-        yield request.getfixturevalue("databases")
+        yield databases
         return
     server = EmbeddedPostgres(tmp_path_factory.mktemp("embedded"), durable=False)
-    databases = Databases(server.start())
-    await databases.prepare()
-    yield databases
+    apart = Databases(server.start())
+    await apart.prepare()
+    yield apart
     server.stop()
 
 

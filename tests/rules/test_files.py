@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from rules.sizes import file_sizes, function_sizes
 from rules.source import SRC, domains, modules
 

@@ -25,6 +25,7 @@ from tenantry.accounts.models import (
     SESSION_LIFE,
     Credential,
     Registration,
+    Rotated,
     Rotation,
     User,
 )
@@ -37,7 +38,7 @@ from tenantry.accounts.problems import (
 )
 from tenantry.foundation.action import Refusal, action
 from tenantry.foundation.data.ids import new_id
-from tenantry.foundation.data.sql import maybe, run, value, values
+from tenantry.foundation.data.sql import maybe, one, run, value, values
 from tenantry.foundation.net.address import MailAddress
 from tenantry.foundation.permission import ANYONE, HOUSE, ONESELF
 from tenantry.foundation.refusals import SessionEnded as SessionHasEnded
@@ -79,12 +80,15 @@ async def ask_verification_again(work: SystemWork, *, address: MailAddress) -> N
     work.record(VerificationAskedAgain(registration_id=pending.id if pending else new_id()))
 
 
+take_turn = value(
+    bool, "select pg_advisory_xact_lock(hashtextextended('mails to ' || :email_key, 0)) is not null"
+)
+
 count_mail = value(
     bool,
     """
-    with queue as (select pg_advisory_xact_lock(hashtextextended(:email_key, 0))),
-         sent  as (select count(*) as mails
-                     from queue, tenantry.registration_mails
+    with sent  as (select count(*) as mails
+                     from tenantry.registration_mails
                     where email_key = :email_key
                       and sent_at > tenantry.now() - interval '1 hour'),
          kept  as (insert into tenantry.registration_mails (id, email_key)
@@ -99,6 +103,8 @@ count_mail = value(
 @action(requires=HOUSE)
 async def may_mail(work: SystemWork, *, job: UUID, email_key: str) -> bool:
     """Count a mail to an address; no more than three an hour, and a retry of the same job counts once."""
+    # a statement of its own: one that waited for its turn must not count by the snapshot from before
+    await take_turn(work, email_key=email_key)
     return bool(await count_mail(work, id=job, email_key=email_key, most=MAILS_AN_HOUR))
 
 
@@ -111,7 +117,7 @@ take_registrations = values(
     """,
 )
 
-keep_user = maybe(
+keep_user = one(
     User,
     """
     with joined as (
@@ -142,9 +148,17 @@ async def join(work: SystemWork, *, registration: Registration) -> User:
         name=registration.name,
         password_hash=registration.password_hash,
     )
-    if user is None:
-        raise LinkInvalid
     work.record(UserJoined(user_id=user.id, registration_id=registration.id))
+    return user
+
+
+@action(requires=HOUSE, records=UserJoined)
+async def add_person(work: SystemWork, *, address: MailAddress, name: str, password_hash: str) -> User:
+    """Give a person an account without a mail: an operator vouches for the address."""
+    user = await keep_user(
+        work, id=new_id(), email=address.typed, email_key=address.key, name=name, password_hash=password_hash
+    )
+    work.record(UserJoined(user_id=user.id, registration_id=None))
     return user
 
 
@@ -177,29 +191,33 @@ async def start_session(work: SystemWork, *, user_id: UUID) -> Rotation:
         work, id=session_id, user_id=user_id, life=SESSION_LIFE, source=call.source, agent=call.agent[:300]
     )
     work.record(SessionStarted(user_id=user_id, session_id=session_id))
-    return Rotation(session_id, user_id, 0)
+    return Rotation(session_id, 0)
 
 
 replace_hash = run("""
     update tenantry.credentials
        set password_hash = :fresh
      where user_id = :user_id
+       and password_hash = :stored
 """)
 
 
 @action(requires=ANYONE, records=PasswordRehashed)
-async def let_in(work: SystemWork, *, credential: Credential, fresh: str | None) -> tuple[User, Rotation]:
-    """Sign in a person whose password was right, unless it was changed or the account closed in the meantime.
+async def let_in(
+    work: SystemWork, *, credential: Credential, fresh: str | None
+) -> tuple[User, Rotation] | None:
+    """Sign in a person whose password was right; None if its hash was replaced or the account closed meanwhile.
 
     `fresh` is the same password hashed with today's parameters, where the stored hash has older ones.
     """
-    user = await same_credential(work, user_id=credential.user_id, password_hash=credential.password_hash)
-    if user is None:
-        raise InvalidCredentials
+    user_id, stored = credential.user_id, credential.password_hash
     if fresh is not None:
-        await replace_hash(work, user_id=user.id, fresh=fresh)
-        work.record(PasswordRehashed(user_id=user.id))
-    return user, await start_session(work, user_id=user.id)
+        # before the shared lock: two who hold it and both want to write would wait for each other
+        if not await replace_hash(work, user_id=user_id, stored=stored, fresh=fresh):
+            return None
+        work.record(PasswordRehashed(user_id=user_id))
+    user = await same_credential(work, user_id=user_id, password_hash=fresh or stored)
+    return None if user is None else (user, await start_session(work, user_id=user_id))
 
 
 @action(requires=ANYONE, records=LoginRefused)
@@ -210,7 +228,7 @@ async def refuse_login(work: SystemWork, *, user_id: UUID | None) -> Refusal:
 
 
 rotate = maybe(
-    Rotation,
+    Rotated,
     """
     update tenantry.sessions
        set counter = counter + 1, rotated_at = tenantry.now()
@@ -223,29 +241,29 @@ rotate = maybe(
        and users.id = sessions.user_id
        and users.disabled_at is null
        and users.closed_at is null
- returning sessions.id as session_id, sessions.user_id, sessions.counter
+ returning sessions.id as session_id, sessions.counter,
+           users.id, users.email, users.name, users.locale, users.timezone, users.version, users.created_at
     """,
 )
 
 
 @action(requires=ANYONE, records=(SessionRefreshed, SessionEnded))
-async def refresh_session(work: SystemWork, *, claim: RefreshClaim) -> Rotation | Refusal:
+async def refresh_session(work: SystemWork, *, claim: RefreshClaim) -> tuple[User, Rotation] | Refusal:
     """Exchange a refresh token for the next one; one that was used before ends its session."""
     rotated = await rotate(work, session_id=claim.session, counter=claim.counter, idle=SESSION_IDLE)
     if rotated is None:
         return await _second_use(work, claim)
-    work.record(SessionRefreshed(user_id=rotated.user_id, session_id=rotated.session_id, counter=rotated.counter))
-    return rotated
+    work.record(SessionRefreshed(user_id=rotated.id, session_id=rotated.session_id, counter=rotated.counter))
+    return rotated.user, rotated.rotation
 
 
-async def _second_use(work: SystemWork, claim: RefreshClaim) -> Rotation | Refusal:
+async def _second_use(work: SystemWork, claim: RefreshClaim) -> tuple[User, Rotation] | Refusal:
     session = await queries.session_for_update(work, session_id=claim.session)
     if session is None:
         return Refusal(RefreshRefused())
-    moment = await queries.moment(work)
-    step = decide(claim.counter, Generation(session.counter, session.rotated_at), now=moment.now)
+    step = decide(claim.counter, Generation(session.counter, session.rotated_at), now=session.asked_at)
     if step is Step.SAME_SUCCESSOR:
-        return Rotation(session.id, session.user_id, session.counter)
+        return await queries.user_by_id(work, user_id=session.user_id), Rotation(session.id, session.counter)
     if step is not Step.KILL:
         return Refusal(RefreshRefused())
     await end_session(work, session_id=session.id, user_id=session.user_id, why="reuse")

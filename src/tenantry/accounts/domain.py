@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tenantry.accounts import events, http, jobs, problems
+from tenantry.accounts import cli, events, http, jobs, problems
 from tenantry.accounts.settings import AccountSettings
 from tenantry.foundation.domain import Domain
 
@@ -15,5 +15,6 @@ domain = Domain(
     settings=AccountSettings,
     routes=http.routes,
     jobs=jobs,
+    seed=cli.seed,
     letters=Path(__file__).parent / "letters",
 )

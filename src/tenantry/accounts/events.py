@@ -25,11 +25,11 @@ class VerificationAskedAgain(Event, frozen=True):
 
 
 class UserJoined(Event, frozen=True):
-    """A person proved the address of a registration and has an account."""
+    """A person has an account: they proved the address of a registration, or an operator vouched for it."""
 
     kind = "accounts.user_joined"
     user_id: UUID
-    registration_id: UUID
+    registration_id: UUID | None
 
 
 class SessionStarted(Event, frozen=True):

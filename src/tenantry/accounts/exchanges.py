@@ -11,10 +11,10 @@ from tenantry.accounts.actions import Scope
 from tenantry.accounts.models import Credential, Registration, Rotation, User
 from tenantry.accounts.problems import InvalidCredentials, LinkInvalid, RefreshRefused, WeakPassword
 from tenantry.foundation.action import Refusal, exchange
-from tenantry.foundation.call import Call
+from tenantry.foundation.call import Actor, Call
 from tenantry.foundation.data.ids import SESSION_ID, USER_ID
 from tenantry.foundation.net.address import MailAddress
-from tenantry.foundation.permission import ANYONE
+from tenantry.foundation.permission import ANYONE, HOUSE
 from tenantry.foundation.problems import Unauthenticated
 from tenantry.foundation.security.refresh import RefreshClaim
 from tenantry.foundation.security.strength import judge
@@ -37,12 +37,21 @@ class SignedIn(msgspec.Struct, frozen=True):
 @exchange(requires=ANYONE)
 async def register(call: Call, *, address: MailAddress, name: str, password: str) -> str:
     """Ask to join; gives the proof of being the one who asked, which the mailed link needs beside it."""
+    call.runtime.passwords.require_room()
     if reasons := judge(password, context=(address.typed, name, call.runtime.settings.product_name)):
         raise WeakPassword([(reason.value, reason.sentence) for reason in reasons])
     hashed = await call.runtime.passwords.hash(password)
     async with SystemWork(call, reason=BEFORE_LOGIN) as work:
         registration_id = await actions.ask_to_join(work, address=address, name=name, password_hash=hashed)
     return call.runtime.one_time.issue(PROOF, registration_id, 0)
+
+
+@exchange(requires=HOUSE)
+async def add_person(call: Call, *, address: MailAddress, name: str, password: str) -> User:
+    """Give a person an account whose address an operator vouches for."""
+    hashed = await call.runtime.passwords.hash(password)
+    async with SystemWork(call, reason="an operator adds a person") as work:
+        return await actions.add_person(work, address=address, name=name, password_hash=hashed)
 
 
 @exchange(requires=ANYONE)
@@ -62,8 +71,7 @@ async def verify_with_registration(call: Call, *, token: str, proof: str) -> Sig
         registration = await queries.pending_registration(work, registration_id=registration_id)
         if registration is None:
             raise LinkInvalid
-        user, rotation = await _join(work, registration)
-    return _signed_in(call, user, rotation)
+        return await _join(work, registration)
 
 
 @exchange(requires=ANYONE)
@@ -78,14 +86,22 @@ async def verify_with_password(call: Call, *, token: str, password: str) -> Sign
     if not verdict.ok:
         raise InvalidCredentials
     async with SystemWork(call, reason=BEFORE_LOGIN) as work:
-        user, rotation = await _join(work, registration)
-    return _signed_in(call, user, rotation)
+        return await _join(work, registration)
 
 
 @exchange(requires=ANYONE)
 async def login(call: Call, *, address: MailAddress, password: str) -> SignedIn | Refusal:
     """Sign in with an address and a password; unknown addresses cost and answer the same as wrong passwords."""
+    # a login at the same moment may have hashed the password anew between the two looks at it: look once more
+    signed_in = await _try_login(call, address, password) or await _try_login(call, address, password)
+    if signed_in is None:
+        raise InvalidCredentials
+    return signed_in
+
+
+async def _try_login(call: Call, address: MailAddress, password: str) -> SignedIn | Refusal | None:
     passwords = call.runtime.passwords
+    passwords.require_room()
     async with SystemWork(call, reason=BEFORE_LOGIN) as work:
         credential = await queries.credential_of_address(work, email_key=address.key)
     verdict = await passwords.verify(_hash_of(credential), password)
@@ -94,8 +110,8 @@ async def login(call: Call, *, address: MailAddress, password: str) -> SignedIn 
             return await actions.refuse_login(work, user_id=credential.user_id if credential else None)
     fresh = await passwords.hash(password) if verdict.needs_rehash else None
     async with SystemWork(call, reason=BEFORE_LOGIN) as work:
-        user, rotation = await actions.let_in(work, credential=credential, fresh=fresh)
-    return _signed_in(call, user, rotation)
+        let_in = await actions.let_in(work, credential=credential, fresh=fresh)
+        return let_in and _signed_in(call, *let_in)
 
 
 @exchange(requires=ANYONE)
@@ -103,32 +119,36 @@ async def refresh(call: Call, *, token: str) -> SignedIn | Refusal:
     """Exchange a refresh token for the next one and a new access token."""
     claim = _claim(call, token)
     async with SystemWork(call, reason=BEFORE_LOGIN) as work:
-        rotation = await actions.refresh_session(work, claim=claim)
-        if isinstance(rotation, Refusal):
-            return rotation
-        user = await queries.user_by_id(work, user_id=rotation.user_id)
-    if user is None:
-        raise RefreshRefused
-    return _signed_in(call, user, rotation)
+        refreshed = await actions.refresh_session(work, claim=claim)
+        return refreshed if isinstance(refreshed, Refusal) else _signed_in(call, *refreshed)
 
 
 @exchange(requires=ANYONE)
 async def logout(call: Call, *, scope: Scope, refresh_token: str | None) -> None:
     """Sign out by access token or refresh token: this device, the others, or all."""
-    user_id, session_id = call.actor.person, call.actor.session
+    # read before a Work is opened: garbage never reaches the database
+    asking = _device_of(call.actor) or _claim(call, refresh_token or "")
     async with SystemWork(call, reason="a refresh token alone may sign its device out") as work:
-        if user_id is None or session_id is None:
-            claim = _claim(call, refresh_token or "")
-            session = await queries.session_for_update(work, session_id=claim.session)
-            if session is None or session.counter != claim.counter:
-                raise RefreshRefused
-            user_id, session_id = session.user_id, session.id
+        user_id, session_id = (
+            await _device_of_claim(work, asking) if isinstance(asking, RefreshClaim) else asking
+        )
         await actions.log_out(work, user_id=user_id, session_id=session_id, scope=scope)
 
 
-async def _join(work: SystemWork, registration: Registration) -> tuple[User, Rotation]:
+def _device_of(actor: Actor) -> tuple[UUID, UUID] | None:
+    return None if actor.person is None or actor.session is None else (actor.person, actor.session)
+
+
+async def _device_of_claim(work: SystemWork, claim: RefreshClaim) -> tuple[UUID, UUID]:
+    session = await queries.session_for_update(work, session_id=claim.session)
+    if session is None or session.counter != claim.counter:
+        raise RefreshRefused
+    return session.user_id, session.id
+
+
+async def _join(work: SystemWork, registration: Registration) -> SignedIn:
     user = await actions.join(work, registration=registration)
-    return user, await actions.start_session(work, user_id=user.id)
+    return _signed_in(work.call, user, await actions.start_session(work, user_id=user.id))
 
 
 def _hash_of(row: Registration | Credential | None) -> str | None:
@@ -156,6 +176,7 @@ def _claim(call: Call, token: str) -> RefreshClaim:
 
 
 def _signed_in(call: Call, user: User, rotation: Rotation) -> SignedIn:
+    # before the commit: where there is no key to sign with, nothing has happened
     subject = {"subject": USER_ID.text(user.id), "session": SESSION_ID.text(rotation.session_id)}
     access, life = call.runtime.keys.issue(subject)
     return SignedIn(access, call.runtime.refresh.issue(rotation.session_id, rotation.counter), life, user)

@@ -8,9 +8,13 @@ from uuid import UUID
 import msgspec
 
 REGISTRATION_LIFE = timedelta(hours=24)
+"""A registration, and the link that proves its address."""
 SESSION_IDLE = timedelta(days=30)
+"""A session that is not refreshed ends after this time."""
 SESSION_LIFE = timedelta(days=90)
+"""A session ends after this time however often it is refreshed."""
 MAILS_AN_HOUR = 3
+"""Mails about registrations to one address in an hour."""
 
 
 class User(msgspec.Struct, frozen=True):
@@ -51,17 +55,35 @@ class Session(msgspec.Struct, frozen=True):
     user_id: UUID
     counter: int
     rotated_at: datetime
-
-
-class Moment(msgspec.Struct, frozen=True):
-    """The database's time, where a decision about a row is made in code."""
-
-    now: datetime
+    asked_at: datetime
 
 
 class Rotation(msgspec.Struct, frozen=True):
-    """A session after a refresh: whose it is and which refresh token comes next."""
+    """Where a device stands: the number of the refresh token it holds next."""
 
     session_id: UUID
-    user_id: UUID
     counter: int
+
+
+class Rotated(msgspec.Struct, frozen=True):
+    """A session just after a refresh, with its person."""
+
+    session_id: UUID
+    counter: int
+    id: UUID
+    email: str
+    name: str
+    locale: str
+    timezone: str
+    version: int
+    created_at: datetime
+
+    @property
+    def rotation(self) -> Rotation:
+        """The session's half."""
+        return Rotation(self.session_id, self.counter)
+
+    @property
+    def user(self) -> User:
+        """The person's half."""
+        return User(self.id, self.email, self.name, self.locale, self.timezone, self.version, self.created_at)

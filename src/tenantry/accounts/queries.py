@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from tenantry.accounts.models import Credential, Moment, Registration, Session, User
+from tenantry.accounts.models import Credential, Registration, Session, User
 from tenantry.foundation.data.sql import maybe, one, value
 
 oneself = one(
@@ -16,7 +16,7 @@ oneself = one(
     """,
 )
 
-user_by_id = maybe(
+user_by_id = one(
     User,
     """
     select id, email, name, locale, timezone, version, created_at
@@ -64,7 +64,7 @@ address_of_account = value(str, "select email from tenantry.users where email_ke
 session_for_update = maybe(
     Session,
     """
-    select sessions.id, sessions.user_id, sessions.counter, sessions.rotated_at
+    select sessions.id, sessions.user_id, sessions.counter, sessions.rotated_at, tenantry.now() as asked_at
       from tenantry.sessions
       join tenantry.users on users.id = sessions.user_id
      where sessions.id = :session_id
@@ -87,5 +87,3 @@ live_session = value(
        and expires_at > tenantry.now()
     """,
 )
-
-moment = one(Moment, "select tenantry.now() as now", not_null=("now",))

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from tenantry.foundation.call import Call
 from tenantry.foundation.events.event import Event
 from tenantry.foundation.jobs.handler import Handler, collect
 from tenantry.foundation.jobs.job import NewJob
@@ -36,6 +37,7 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
     routes: Routes | None = None
     jobs: ModuleType | None = None
     letters: Path | None = None
+    seed: Callable[[Call], Awaitable[list[str]]] | None = None
     answers: Mapping[Question[..., Any], Callable[..., Awaitable[Any]]] = {}
 
 

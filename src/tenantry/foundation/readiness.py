@@ -15,6 +15,7 @@ from tenantry.foundation.problems import Unavailable
 from tenantry.foundation.runtime import Runtime
 
 FRESH_FOR = 1.0
+"""Seconds for which what `/readyz` found is answered again."""
 PATIENCE = 3.0
 
 

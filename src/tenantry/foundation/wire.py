@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Mapping
 from functools import cache
+from itertools import islice
 from typing import Any, TypeVar
 
 import msgspec
@@ -16,8 +17,12 @@ import msgspec
 from tenantry.foundation.problems import FieldError, Invalid, Malformed
 
 MAX_DEPTH = 64
+"""Levels of nesting in a JSON body."""
+MOST_FAULTS = 50
+LONGEST_MESSAGE = 200
 Shape = TypeVar("Shape", bound=msgspec.Struct)
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
+# one that never ends counts as well: if only a whole one did, each quote in it would be tried as a beginning
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 _MESSAGE = re.compile(r" - at `([^`]*)`$")
 
 
@@ -34,11 +39,16 @@ def decode(body: bytes, kind: type[Shape]) -> Shape:
     """The body as the shape it must have, or the Problem that says everything that is wrong with it."""
     _refuse_tricks(body)
     try:
+        return _shaped(body, kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Malformed("The body is not valid JSON in UTF-8.") from error
+
+
+def _shaped(body: bytes, kind: type[Shape]) -> Shape:
+    try:
         shape: Shape = _decoder(kind).decode(body)
     except msgspec.ValidationError as error:
         raise Invalid(errors=_every_fault(body, kind, error)) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Malformed("The body is not valid JSON in UTF-8.") from error
     return shape
 
 
@@ -90,7 +100,11 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _every_fault(body: bytes, kind: type[msgspec.Struct], first: msgspec.ValidationError) -> tuple[FieldError, ...]:
-    members = msgspec.json.decode(body)
+    try:
+        members = msgspec.json.decode(body)
+    except msgspec.ValidationError:
+        # a number that nothing here can hold; what is no JSON behind the first fault stays a DecodeError
+        return (_fault("body", first),)
     if not isinstance(members, dict):
         return (_fault("body", first),)
     return tuple(_field_faults(members, kind, "body")) or (_fault("body", first),)
@@ -119,11 +133,12 @@ def _field_faults(
             msgspec.convert(members[name], field.type, strict=strict)
         except msgspec.ValidationError as error:
             faults.append(_fault(f"{at}.{name}", error))
-    faults += [FieldError(f"{at}.{name[:60]}", "is not known here") for name in members if name not in fields]
+    unknown = (name for name in members if name not in fields)
+    faults += [FieldError(f"{at}.{name[:60]}", "is not known here") for name in islice(unknown, MOST_FAULTS)]
     return faults
 
 
 def _fault(at: str, error: msgspec.ValidationError) -> FieldError:
     message = str(error)
     place = _MESSAGE.search(message)
-    return FieldError(at + (place.group(1).removeprefix("$") if place else ""), _MESSAGE.sub("", message))
+    return FieldError(at + (place.group(1).removeprefix("$") if place else ""), _MESSAGE.sub("", message)[:LONGEST_MESSAGE])

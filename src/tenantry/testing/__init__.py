@@ -8,7 +8,8 @@ async def test_me(installation):
 from __future__ import annotations
 
 from tenantry.testing.client import Client, Response
+from tenantry.testing.clock import HandClock
 from tenantry.testing.installation import Installation, installed
 from tenantry.testing.postgres import Databases
 
-__all__ = ["Client", "Databases", "Installation", "Response", "installed"]
+__all__ = ["Client", "Databases", "HandClock", "Installation", "Response", "installed"]

@@ -103,6 +103,7 @@ async def installed(
     registry: Registry,
     environ: Mapping[str, str] | None = None,
     cost: Cost = CHEAP,
+    witness: Witness | None = None,
 ) -> AsyncIterator[Installation]:
     """An installation on a migrated database, with its mailbox in a folder; `environ` adds settings."""
     port = _free_port()
@@ -120,13 +121,15 @@ async def installed(
         dotenv=None,
     )
     runtime = msgspec.structs.replace(build_runtime(reading, registry), passwords=Passwords(cost=cost))
-    async with _served(runtime, registry, port), aiohttp.ClientSession() as http:
+    async with _served(runtime, registry, port, witness), aiohttp.ClientSession() as http:
         yield Installation(runtime, registry, http, f"http://127.0.0.1:{port}")
 
 
 @asynccontextmanager
-async def _served(runtime: Runtime, registry: Registry, port: int) -> AsyncIterator[None]:
-    app = build_app(runtime, registry, witness=Witness(lines=False))
+async def _served(
+    runtime: Runtime, registry: Registry, port: int, witness: Witness | None
+) -> AsyncIterator[None]:
+    app = build_app(runtime, registry, witness=witness or Witness(lines=False))
     server = Server(
         app, address="127.0.0.1", port=port, interface=Interfaces.ASGI, http=HTTPModes.http1, websockets=False,
         log_enabled=False,

@@ -54,11 +54,6 @@ async def cut_every_connection(dsn: str) -> None:
     )
 
 
-def renamed(dsn: str, database: str) -> str:
-    head, _, query = dsn.partition("?")
-    return f"{head.rpartition('/')[0]}/{database}?{query}"
-
-
 async def until(condition: Callable[[], Any], *, within: float = 10) -> Any:
     """What the condition says, once it says something."""
     async with asyncio.timeout(within):

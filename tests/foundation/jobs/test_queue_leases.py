@@ -6,12 +6,16 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from unittest.mock import patch
+from uuid import UUID
 
 import pytest
 from queue_kit import HANDLERS, Rows, ask, cut_every_connection, until
 from queue_trial import Named, Seen
 
+from tenantry.foundation.data.pool import DatabaseUnavailable
 from tenantry.foundation.jobs.job import NewJob
+from tenantry.foundation.jobs.lease import Claimed
 from tenantry.foundation.jobs.run import Job, LeaseLost
 from tenantry.foundation.jobs.worker import Pace, Worker
 from tenantry.foundation.runtime import Runtime
@@ -128,7 +132,9 @@ async def test_a_worker_told_to_stop_hands_back_what_it_could_not_finish_at_once
         stopped = time.monotonic()
     assert time.monotonic() - stopped < 3
     assert await rows.count("job_runs") == 0
-    assert await rows.count("jobs") == 4
+    # two were never started and keep their one attempt, two have theirs given back
+    limits = await rows("select max_attempts - attempt from tenantry.jobs")
+    assert [row[0] for row in limits] == [1, 1, 1, 1]
     seen.gate.set()
     async with working(another):
         await until(lambda: len(seen.runs) == 6, within=5)
@@ -164,3 +170,24 @@ async def test_a_worker_outlives_the_loss_of_all_its_connections(
         await ask(another, NewJob("queue_trial.nothing"))
         await until(lambda: seen.runs, within=5)
         await until(lambda: worker._ear.listening, within=10)
+
+
+async def test_a_claim_whose_answer_was_lost_is_handed_back_within_seconds(
+    runtime: Runtime, rows: Rows, seen: Seen
+) -> None:
+    await ask(runtime, NewJob("queue_trial.wait"))
+    async with working(runtime, Pace(grace=1)) as worker:
+        await until(lambda: seen.runs)
+        claim_from = worker._claim_from
+
+        async def cut_off(start: UUID, room: int) -> list[Claimed]:
+            await claim_from(start, room)
+            raise DatabaseUnavailable
+
+        with patch.object(worker, "_claim_from", cut_off):
+            await ask(runtime, NewJob("queue_trial.nothing"))
+            await until(lambda: rows("select 1 from tenantry.job_runs where kind = 'queue_trial.nothing'"))
+        await until(lambda: len(seen.runs) == 2, within=5)
+        seen.gate.set()
+    assert sorted(run[0] for run in seen.runs) == ["queue_trial.nothing", "queue_trial.wait"]
+    assert await rows.count("job_runs") == await rows.count("jobs") == 0

@@ -12,9 +12,10 @@ from typing import Any
 import typer
 from asyncpg.exceptions import PostgresError
 
-from tenantry.entrypoints.cli import dev, look, processes, schema
+from tenantry.entrypoints.cli import dev, look, processes, reference, schema, seed
 from tenantry.entrypoints.cli.assembly import Assembly
 from tenantry.foundation.data.embedded import EmbeddedPostgresFailed
+from tenantry.foundation.data.login import DangerousLogin
 from tenantry.foundation.data.migrations import MigrationFailed
 from tenantry.foundation.logs import redact
 from tenantry.foundation.problems import Problem, Unavailable
@@ -31,7 +32,7 @@ def run(assemble: Callable[[], Any]) -> None:
         _end(REFUSED, *error.faults)
     except Unavailable as problem:
         _end(OUT_OF_REACH, problem.detail)
-    except (Problem, MigrationFailed, EmbeddedPostgresFailed) as refusal:
+    except (Problem, MigrationFailed, EmbeddedPostgresFailed, DangerousLogin) as refusal:
         _end(REFUSED, str(refusal))
     except (OSError, TimeoutError, PostgresError) as error:
         _end(OUT_OF_REACH, f"out of reach: {error}")
@@ -46,7 +47,7 @@ def build(assembly: Assembly) -> typer.Typer:
         pretty_exceptions_enable=False,
         add_completion=True,
     )
-    for group in (processes, schema, look, dev):
+    for group in (processes, schema, look, reference, seed, dev):
         group.add_commands(app, assembly)
     return app
 

@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from tenantry.entrypoints.cli.assembly import Assembly
+from tenantry.entrypoints.ops import metrics_folder, ops_listener
+from tenantry.foundation.data.login import refuse_dangerous_login
 from tenantry.foundation.parent import die_with_parent
-from tenantry.settings import read_settings
+from tenantry.settings import Settings, read_settings
 
 
 def add_commands(app: typer.Typer, assembly: Assembly) -> None:
@@ -17,7 +19,7 @@ def add_commands(app: typer.Typer, assembly: Assembly) -> None:
 
     @app.command()
     def serve(
-        host: Annotated[str, typer.Option(help="Address to listen on.", envvar="HOST")] = "127.0.0.1",
+        host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
         port: Annotated[int, typer.Option(help="Port to listen on.", envvar="PORT", min=1, max=65535)] = 8000,
         workers: Annotated[int, typer.Option(help="Web processes.", min=1, max=256)] = 1,
         *,
@@ -26,12 +28,15 @@ def add_commands(app: typer.Typer, assembly: Assembly) -> None:
         """Serve the API until told to stop; requests in flight are finished first."""
         if supervised:
             die_with_parent()
-        # only the settings: the domains are imported by the workers, and the parent need not wait for them
-        settings = read_settings().settings
         # late: granian is of use to this command alone
         from tenantry.entrypoints.http import server  # noqa: PLC0415
 
-        server.serve(host=host, port=port, workers=workers, ops_listen=settings.ops_listen)
+        settings = read_settings().settings
+        _check_login(settings)
+        with metrics_folder(), ops_listener(settings.ops_listen):
+            # assembled here once: what is wrong stops the start, and the forked workers find everything imported
+            assembly.equip()
+            server.serve(host=host, port=port, workers=workers)
 
     @app.command()
     def worker(
@@ -44,5 +49,13 @@ def add_commands(app: typer.Typer, assembly: Assembly) -> None:
         # late: the worker is of use to this command alone
         from tenantry.entrypoints import worker as work  # noqa: PLC0415
 
-        runtime, registry = assembly.equip()
-        asyncio.run(work.serve_until_told(runtime, registry))
+        settings = read_settings().settings
+        _check_login(settings)
+        with metrics_folder(), ops_listener(settings.ops_listen):
+            runtime, registry = assembly.equip()
+            asyncio.run(work.serve_until_told(runtime, registry))
+
+
+def _check_login(settings: Settings) -> None:
+    if not settings.development and settings.database_url is not None:
+        asyncio.run(refuse_dangerous_login(settings.database_url.reveal()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 import time
 import urllib.error
@@ -73,6 +74,7 @@ class Household:
         ]
         for child in self._children:
             child.start()
+        self._plant(environment)
         self._wait_until_ready()
         if not self._stopping:
             sys.stdout.write(f"ready http://127.0.0.1:{self._port}\n")
@@ -81,6 +83,14 @@ class Household:
             for child in self._children:
                 child.keep_up()
             time.sleep(LOOK_EVERY)
+
+    def _plant(self, environment: dict[str, str]) -> None:
+        """The demo, at the first start of a folder; while the API is still coming up."""
+        done = self._data / "seeded"
+        if self._seed and not done.exists():
+            seed = (*COMMAND, "seed")
+            subprocess.run(seed, check=True, env=environment, stdin=subprocess.DEVNULL, timeout=READY_WITHIN)
+            done.touch()
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + READY_WITHIN

@@ -33,9 +33,10 @@ _PARAMETER = re.compile(r"\{(\w+)\}")
 def build_app(runtime: Runtime, registry: Registry, *, witness: Witness | None = None) -> Gate:
     """The application of one process; connecting happens in its lifespan."""
     settings = runtime.settings
+    witness = witness or Witness(lines=settings.log_level in {"debug", "info"})
     router = Litestar(
         [_handler(path, operations) for path, operations in _paths(runtime, registry).items()],
-        lifespan=[_life(runtime)],
+        lifespan=[_life(runtime, witness)],
         openapi_config=None,
         logging_config=None,
     )
@@ -44,7 +45,7 @@ def build_app(runtime: Runtime, registry: Registry, *, witness: Witness | None =
         cast(App, router),
         reception=Reception(hosts=hosts, proxies=settings.trusted_proxies),
         cors=Cors(settings.cors_origins),
-        witness=witness or Witness(lines=settings.log_level in {"debug", "info"}),
+        witness=witness,
         https=(settings.public_url or "").startswith("https://"),
     )
 
@@ -89,7 +90,7 @@ def _allowed(operations: Iterable[str]) -> str:
     return ", ".join(sorted({*operations, *(["HEAD"] if "GET" in operations else [])}))
 
 
-def _life(runtime: Runtime) -> Callable[[Litestar], Any]:
+def _life(runtime: Runtime, witness: Witness) -> Callable[[Litestar], Any]:
     @asynccontextmanager
     async def life(_: Litestar) -> AsyncIterator[None]:
         await runtime.start()
@@ -97,5 +98,6 @@ def _life(runtime: Runtime) -> Callable[[Litestar], Any]:
             yield
         finally:
             await runtime.stop()
+            witness.close()
 
     return life

@@ -13,7 +13,12 @@ from uuid_utils.compat import uuid7
 from tenantry.foundation.problems import HeadersTooLarge, Malformed, NotFound, Problem
 
 MAX_HEADERS = 32 * 1024
+"""Bytes of a request's headers."""
 MAX_URL = 8 * 1024
+"""Bytes of a request's path and query."""
+MOST_SPELLINGS = 1000
+# whoever asks whether a process is well knows its address, seldom its name
+PROBES = frozenset(("/livez", "/readyz"))
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:[0-9]{1,5})?", re.IGNORECASE)
 _ONCE = frozenset(
@@ -60,6 +65,7 @@ class Reception:
 
     def __init__(self, *, hosts: Iterable[str], proxies: Iterable[str]) -> None:
         self._hosts = frozenset(host.lower() for host in hosts)
+        self._known_hosts: set[bytes] = set()
         self._proxies: tuple[IPv4Network | IPv6Network, ...] = tuple(ip_network(network) for network in proxies)
 
     def read(self, scope: dict[str, Any]) -> Arrival:
@@ -67,15 +73,22 @@ class Reception:
         client = scope.get("client")
         peer = client[0] if client else ""
         headers: dict[bytes, bytes] = {}
-        problem = _collect(scope["headers"], headers) or _path_fault(scope) or self._host_fault(headers)
+        problem = _collect(scope["headers"], headers) or _path_fault(scope) or self._host_fault(scope["path"], headers)
         trusted = bool(self._proxies) and self._trusts(peer)
         source = self._source(headers, peer) if trusted else peer
         return Arrival(_request_id(headers if trusted else {}), scope["method"], source, headers, problem)
 
-    def _host_fault(self, headers: dict[bytes, bytes]) -> Problem | None:
-        host = _HOST.fullmatch(headers.get(b"host", b"").decode("latin-1"))
+    def _host_fault(self, path: str, headers: dict[bytes, bytes]) -> Problem | None:
+        if path in PROBES:
+            return None
+        given = headers.get(b"host", b"")
+        if given in self._known_hosts:
+            return None
+        host = _HOST.fullmatch(given.decode("latin-1"))
         if host is None or host.group(1).lower() not in self._hosts:
             return BadHost()
+        if len(self._known_hosts) < MOST_SPELLINGS:
+            self._known_hosts.add(given)
         return None
 
     def _trusts(self, address: str) -> bool:

@@ -10,7 +10,9 @@ from tenantry.entrypoints.http.arrival import Arrival
 from tenantry.foundation.problems import Malformed, TooLarge, UnsupportedMediaType
 
 MAX_BODY = 1024 * 1024
+"""Bytes of a request's body."""
 PATIENCE = 30.0
+"""Seconds for a body to arrive."""
 _JSON_TYPES = frozenset((b"application/json", b"application/json;charset=utf-8"))
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]

@@ -26,7 +26,8 @@ from tenantry.foundation.routes import Route, Versioned, id_parameters
 from tenantry.foundation.runtime import Runtime
 from tenantry.foundation.wire import decode, decode_query
 
-DEADLINE = 30.0
+DEADLINE = 10.0
+"""Seconds to answer a request."""
 Endpoint = Callable[[dict[str, Any], Any, Arrival], Awaitable[Reply]]
 
 
@@ -41,12 +42,12 @@ def endpoint(route: Route, runtime: Runtime) -> Endpoint:
 
     async def answer(scope: dict[str, Any], receive: Any, arrival: Arrival) -> Reply:
         arrival.route = route.path
+        actor = await authenticate(runtime, arrival, required=not route.public)
+        arrival.actor = actor.kind
+        given = await _input(route, scope, receive, arrival)
+        call = Call(runtime, actor, arrival.request_id, arrival.source, arrival.header(b"user-agent") or "")
         try:
             async with asyncio.timeout(DEADLINE):
-                actor = await authenticate(runtime, arrival, required=not route.public)
-                arrival.actor = actor.kind
-                given = await _input(route, scope, receive, arrival)
-                call = Call(runtime, actor, arrival.request_id, arrival.source, arrival.header(b"user-agent") or "")
                 return _reply(route, await _perform(route, call, given), arrival)
         except TimeoutError as error:
             raise TookTooLong from error

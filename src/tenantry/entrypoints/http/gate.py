@@ -25,7 +25,6 @@ SAFE: tuple[tuple[bytes, bytes], ...] = (
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-opener-policy", b"same-origin"),
 )
-STRICT = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 
 
@@ -91,9 +90,12 @@ class Gate:
         return reply
 
     async def _send(self, reply: Reply, arrival: Arrival, send: Send) -> None:
-        headers = [*reply.headers, *self._always, (b"x-request-id", arrival.request_id.encode())]
-        if not any(name == STRICT[0] for name, _ in reply.headers):
-            headers.append(STRICT)
+        headers = [
+            *reply.headers,
+            *self._always,
+            (b"content-security-policy", reply.policy),
+            (b"x-request-id", arrival.request_id.encode()),
+        ]
         if b"origin" in arrival.headers:
             headers += self._cors.headers(arrival)
         if reply.status not in {304, 204}:

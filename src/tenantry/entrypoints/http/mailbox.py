@@ -9,17 +9,14 @@ from typing import Any
 
 from tenantry.entrypoints.http.arrival import Arrival
 from tenantry.entrypoints.http.endpoint import Endpoint
-from tenantry.entrypoints.http.gate import STRICT
 from tenantry.entrypoints.http.reply import Reply, json_reply
 from tenantry.foundation.net.mailbox import Mail, MailboxPost
 from tenantry.foundation.problems import NotFound
 from tenantry.foundation.runtime import Runtime
 
 SHOWN = 100
-POLICY = (
-    STRICT[0],
-    b"default-src 'none'; style-src 'unsafe-inline'; frame-src 'self' data:; frame-ancestors 'none'",
-)
+HTML = (b"content-type", b"text/html; charset=utf-8")
+POLICY = b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Mailbox</title>
 <style>body{{font:15px system-ui;margin:2rem auto;max-width:52rem}}pre{{white-space:pre-wrap}}
@@ -48,7 +45,7 @@ def _page(post: MailboxPost) -> Endpoint:
     async def give(scope: dict[str, Any], receive: Any, arrival: Arrival) -> Reply:
         _loopback_only(scope)
         mails = "".join(_shown(mail) for mail in await post.read(SHOWN)) or "<p>No mail yet.</p>"
-        return Reply(200, PAGE.format(mails=mails).encode(), [(b"content-type", b"text/html; charset=utf-8"), POLICY])
+        return Reply(200, PAGE.format(mails=mails).encode(), [HTML], POLICY)
 
     return give
 

@@ -1,31 +1,19 @@
-"""Metrics: Prometheus' text, on a listener of their own, or on the main port for the bearer of the token."""
+"""Metrics on the main port, for the bearer of the token."""
 
 from __future__ import annotations
 
 import hmac
-import os
 from collections.abc import Iterator
 from typing import Any
 
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from tenantry.entrypoints.http.arrival import Arrival
 from tenantry.entrypoints.http.endpoint import Endpoint
 from tenantry.entrypoints.http.reply import Reply
+from tenantry.entrypoints.ops import collected
 from tenantry.foundation.problems import Unauthenticated
 from tenantry.foundation.security.secret import Secret
-
-FOLDER = "PROMETHEUS_MULTIPROC_DIR"
-
-
-def collected() -> bytes:
-    """The metrics of every process of this server."""
-    if FOLDER not in os.environ:
-        return generate_latest(REGISTRY)
-    registry = CollectorRegistry()
-    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    return generate_latest(registry)
 
 
 def metrics_page(token: Secret[str] | None) -> Iterator[tuple[str, Endpoint]]:

@@ -13,12 +13,17 @@ PROBLEM = (b"content-type", b"application/problem+json")
 encode = msgspec.json.Encoder().encode
 
 
+# what a browser may load into an answer of ours: nothing, unless it is a page
+NOTHING = b"default-src 'none'; frame-ancestors 'none'"
+
+
 class Reply(msgspec.Struct):
     """What is about to be sent."""
 
     status: int
     body: bytes = b""
     headers: list[tuple[bytes, bytes]] = []
+    policy: bytes = NOTHING
 
 
 def json_reply(value: Any, *, status: int = 200, headers: list[tuple[bytes, bytes]] | None = None) -> Reply:

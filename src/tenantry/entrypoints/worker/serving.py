@@ -16,6 +16,7 @@ from tenantry.foundation.runtime import Runtime
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger("tenantry.jobs")
 LAST_MOMENT = 29.0
+"""Seconds that a worker has to end when it is told to."""
 
 
 async def serve(

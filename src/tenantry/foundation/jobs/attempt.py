@@ -22,8 +22,10 @@ from tenantry.foundation.jobs.run import GiveUp, Job, LeaseLost, Retry
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger("tenantry.jobs")
 
 FIRST_WAIT, LONGEST_WAIT = 2.0, 3 * 3600.0
+"""Seconds before the second attempt at a job, and at most between two; doubled each time, with jitter."""
 # a kind that nobody knows here may belong to a release that is being rolled out
 NEWCOMER_WAIT, NEWCOMER_PATIENCE = 10.0, 600.0
+"""Seconds between looks at a job that this release does not know, and until it is given up."""
 LONGEST_REASON = 500
 
 

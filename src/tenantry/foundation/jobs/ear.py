@@ -7,7 +7,6 @@ while a notification that it sent to itself comes back.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
@@ -35,12 +34,7 @@ class Ear:
         self._patience = patience
         self._own = f"tenantry_ear_{uuid4().hex}"
         self._heard = asyncio.Event()
-        self._proven_until = 0.0
-
-    @property
-    def listening(self) -> bool:
-        """Whether the last proof is fresh."""
-        return time.monotonic() < self._proven_until
+        self.listening = False
 
     async def listen(self) -> None:
         """Listen until cancelled, with a new connection whenever the old one proves deaf."""
@@ -49,7 +43,7 @@ class Ear:
                 await self._attend()
             except TROUBLE as error:
                 log.warning("not listening for new jobs; polling for them", error=type(error).__name__)
-            self._proven_until = 0.0
+            self.listening = False
             await breath()
 
     async def _attend(self) -> None:
@@ -79,7 +73,7 @@ class Ear:
         self._heard.clear()
         await connection.execute(f"notify {self._own}")
         await asyncio.wait_for(self._heard.wait(), timeout=self._patience)
-        self._proven_until = time.monotonic() + self._beat + self._patience
+        self.listening = True
 
     async def _pause(self, gone: asyncio.Event) -> None:
         try:

@@ -101,7 +101,8 @@ class Ledger:
         self._kept: list[Ending] = []
         self._writing: list[Ending] = []
         self._news = asyncio.Event()
-        self._lock = asyncio.Lock()
+        # held by whoever locks several runs, so that two of one worker never wait for each other crosswise
+        self.lock = asyncio.Lock()
 
     def __len__(self) -> int:
         return len(self._kept) + len(self._writing)
@@ -127,7 +128,7 @@ class Ledger:
 
     async def write(self) -> None:
         """Write all that is kept; what could not be written stays."""
-        async with self._lock:
+        async with self.lock:
             self._writing, self._kept = self._kept, []
             self._news.clear()
             try:
@@ -144,17 +145,18 @@ class Ledger:
             return
         done, again, dead = ([one for one in endings if type(one) is kind] for kind in (Done, Again, Dead))
         async with QueueWork(self._runtime, reason="writing how runs ended") as work:
+            ours = 0
             if done:
-                await finish(work, **_fence(done), worker=self._worker)
+                ours += await finish(work, **_fence(done), worker=self._worker)
             if again:
-                more = {
-                    "delays": _all(again, "delay"),
-                    "free": _all(again, "free"),
-                    "errors": _all(again, "why"),
-                }
-                await put_back(work, **_fence(again), **more, worker=self._worker)
+                waits, free, errors = (_all(again, field) for field in ("delay", "free", "why"))
+                ours += await put_back(
+                    work, **_fence(again), delays=waits, free=free, errors=errors, worker=self._worker
+                )
             if dead:
-                await bury(work, **_fence(dead), reasons=_all(dead, "why"), worker=self._worker)
+                ours += await bury(work, **_fence(dead), reasons=_all(dead, "why"), worker=self._worker)
+        if ours < len(endings):
+            log.warning("runs ended that were another worker's by then", runs=len(endings) - ours)
 
 
 def _fence(endings: Sequence[Ending]) -> dict[str, list[Any]]:

@@ -8,6 +8,7 @@ import msgspec
 
 # in characters, so that the database's cap of 1 MiB holds whatever they are
 MAX_ARGS = 256 * 1024
+"""Characters of a job's arguments as JSON."""
 _text = msgspec.json.Encoder().encode
 
 

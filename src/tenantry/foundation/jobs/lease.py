@@ -180,10 +180,11 @@ rescue = one(
 )
 
 # A release is no attempt: the limit moves along instead of the attempt going back, which would break the fence.
+# `held` are runs that the worker knows of and keeps; the others came from a claim whose answer never arrived.
 release = run(
     """
     with mine as (
-        delete from tenantry.job_runs where worker = :worker returning *
+        delete from tenantry.job_runs where worker = :worker and id <> all (:held::uuid[]) returning *
     )
     insert into tenantry.jobs (id, asked_at, run_at, org_id, person_id, priority, version, attempt, max_attempts, kind,
                                queue, request_id, error, args)

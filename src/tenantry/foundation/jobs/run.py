@@ -12,6 +12,7 @@ from tenantry.foundation.runtime import Runtime
 from tenantry.foundation.work import SystemWork
 
 LONGEST_WAIT = 30 * 86_400
+"""Seconds that a job may ask to wait before it is tried again."""
 
 
 class LeaseLost(Exception):

@@ -65,6 +65,7 @@ class Worker:
         self._ear = Ear(runtime, self._call.set)
         self._lane = FIRST_LANE
         self._look_for_due_at = 0.0
+        self._unsure = False
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until told to stop; then finish what runs within the grace and hand back the rest at once."""
@@ -75,9 +76,11 @@ class Worker:
                 await self._claim_until(stop)
                 await self._crew.finish(within=self._pace.grace)
             finally:
-                await self._leave()
+                await self._crew.stop(within=self._pace.parting)
                 for task in (waker, *loops):
                     task.cancel()
+                await asyncio.wait(loops, timeout=self._pace.parting)
+                await self._leave()
 
     async def once(self) -> int:
         """Do all that is due now, one batch, to its end; says how many jobs that was."""
@@ -108,6 +111,7 @@ class Worker:
                 idle = await self._take(stop)
             except TROUBLE as error:
                 log.warning("jobs could not be claimed", error=type(error).__name__)
+                self._unsure = True
                 await breath()
                 continue
             if idle:
@@ -115,6 +119,8 @@ class Worker:
 
     async def _take(self, stop: asyncio.Event) -> bool:
         """Claim for the room there is and start it; whether there is nothing more to do for now."""
+        if self._unsure:
+            await self._hand_back_unknown()
         if time.monotonic() >= self._look_for_due_at:
             await self._look_for_due()
         room = min(self._crew.room, self._batch)
@@ -166,20 +172,23 @@ class Worker:
             return
 
     async def _each(self, seconds: float, step: Callable[[], Awaitable[None]]) -> None:
+        pause = seconds
         while True:
-            await asyncio.sleep(jittered(seconds))
+            await asyncio.sleep(jittered(pause))
             try:
                 await step()
+                pause = seconds
             except TROUBLE as error:
                 log.warning("the worker's upkeep failed", step=step.__name__, error=type(error).__name__)
+                pause = min(seconds, 1.0)
 
     async def _renew(self) -> None:
-        held = self._crew.held()
-        ids = [*held, *self._ledger.ids()]
-        if not ids:
-            return
-        async with QueueWork(self._runtime, reason="keeping leases") as work:
-            kept = {row.id for row in await renew(work, ids=ids, lease=self._pace.lease, worker=self.id)}
+        async with self._ledger.lock:
+            held = self._crew.held()
+            if not (ids := [*held, *self._ledger.ids()]):
+                return
+            async with QueueWork(self._runtime, reason="keeping leases") as work:
+                kept = {row.id for row in await renew(work, ids=ids, lease=self._pace.lease, worker=self.id)}
         self._crew.drop(job for id, job in held.items() if id not in kept)
 
     async def _sweep(self) -> None:
@@ -190,13 +199,18 @@ class Worker:
             metrics.rescued.inc(found.back + found.dead)
             self._runtime.bell.ring()
 
+    async def _hand_back_unknown(self) -> None:
+        # a claim may have been committed although its answer was lost; nobody else claims for this worker
+        async with self._ledger.lock, QueueWork(self._runtime, reason="handing back what came unseen") as work:
+            await release(work, worker=self.id, held=[*self._crew.held(), *self._ledger.ids()])
+        self._unsure = False
+
     async def _leave(self) -> None:
-        await self._crew.stop(within=self._pace.parting)
         try:
             async with asyncio.timeout(self._pace.parting):
                 await self._ledger.write()
                 async with QueueWork(self._runtime, reason="handing back unfinished jobs") as work:
-                    handed_back = await release(work, worker=self.id)
+                    handed_back = await release(work, worker=self.id, held=[])
         except TROUBLE as error:
             log.warning("unfinished jobs could not be handed back; their leases end", error=type(error).__name__)
             return

@@ -18,6 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 from tenantry.foundation.net.typeset import COMPILED
 
 LONGEST_VALUE = 200
+"""Characters of what is filled into a mail, links apart."""
 SUBJECT = "Subject: "
 KEY = re.compile(r"[A-Za-z0-9._-]{1,128}")
 WEB_ADDRESS = re.compile(r"https?://[^\s<>\"'\\\x00-\x20\x7f]+")

@@ -18,6 +18,7 @@ from pathlib import Path
 import msgspec
 
 CAPACITY = 1_000
+"""Mails the development mailbox keeps."""
 
 
 class Mail(msgspec.Struct, frozen=True):

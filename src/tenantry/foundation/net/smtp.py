@@ -24,7 +24,9 @@ from aiosmtplib import (
 from tenantry.foundation.net.mail import MailDelayed, Undeliverable
 
 CONNECT_SECONDS = 5.0
+"""Seconds to reach the mail server."""
 TOTAL_SECONDS = 15.0
+"""Seconds to hand a mail over."""
 GOODBYE_SECONDS = 1.0
 PORTS = {"smtp": 587, "smtps": 465}
 LOOPBACK = ("localhost", "127.0.0.1", "::1")

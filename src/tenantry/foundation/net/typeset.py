@@ -33,7 +33,7 @@ def build(folder: Path) -> list[Path]:
 
 def typeset(source: Path) -> str:
     """The page of one letter: set in the shared frame, or alone when it is a whole MJML document itself."""
-    # late, because mjml belongs to the build group: a running Tenantry has only its results
+    # late: mjml belongs to the build group: a running Tenantry has only its results
     from mjml import mjml2html  # noqa: PLC0415
 
     letter = source.read_text("utf-8")

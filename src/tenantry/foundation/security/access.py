@@ -17,9 +17,13 @@ from tenantry.foundation.security.signing import ALGORITHM, SIGNATURE_BYTES, TYP
 from tenantry.foundation.security.tokens import BadToken, Reason, from_base64url, to_base64url
 
 LIFE = 5 * 60
+"""Seconds an access token lives at most; up to 5 % less, at random."""
 LONGEST = 8 * 1024
+"""Characters of an access token."""
 MOST_LEEWAY = 30
+"""Seconds by which the clock of the node that signed a token may run ahead."""
 REMEMBERED = 10_000
+"""Verified access tokens a process remembers."""
 _SHORTENED_BY_AT_MOST = 0.05
 
 

@@ -25,6 +25,7 @@ from tenantry.foundation.security.tokens import BadToken, Reason
 
 AUDIENCE = "tenantry"
 FRESH_FOR = 60.0
+"""Seconds until a process reads the signing keys again."""
 PATIENCE = 5.0
 log = structlog.get_logger("tenantry.keys")
 

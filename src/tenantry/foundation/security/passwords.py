@@ -23,6 +23,8 @@ from tenantry.foundation.problems import Unavailable
 from tenantry.foundation.security.secret import Secret
 
 LONGEST = 1024
+NICE = 5
+"""Characters of a password, at most."""
 _LONGEST_STORED = 512
 _MOST_MEMORY_KIB, _MOST_PASSES, _MOST_LANES = 1024 * 1024, 20, 16
 _LEAST_SALT, _LEAST_TAG = 8, 16
@@ -93,7 +95,7 @@ class Passwords:
         self.room = self.threads + (4 * self.threads if queue is None else queue)
         self._open = 0
         self._lock = threading.Lock()
-        self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="argon2")
+        self._pool = ThreadPoolExecutor(self.threads, "argon2", initializer=_yield_to_others)
         self._hasher = PasswordHasher(
             self.cost.passes, self.cost.memory_kib, self.cost.lanes, self.cost.tag_bytes, self.cost.salt_bytes
         )
@@ -117,6 +119,12 @@ class Passwords:
         if stored is None or not ok:
             return _WRONG
         return Verdict(ok=True, needs_rehash=self._hasher.check_needs_rehash(stored))
+
+    def require_room(self) -> None:
+        """Busy where a hash would be refused anyway: asked first, so that a flood costs nothing else."""
+        if self._open >= self._room:
+            self.refused += 1
+            raise Busy
 
     @property
     def in_flight(self) -> int:
@@ -168,3 +176,9 @@ def _hash_of_nothing(cost: Cost) -> str:
     """A hash in today's parameters with a random tag: it costs as much, and nothing matches it."""
     salt, tag = (base64.b64encode(os.urandom(size)).rstrip(b"=").decode() for size in (cost.salt_bytes, cost.tag_bytes))
     return f"$argon2id$v=19$m={cost.memory_kib},t={cost.passes},p={cost.lanes}${salt}${tag}"
+
+
+def _yield_to_others() -> None:
+    # a hash takes tens of milliseconds and can wait; a request that needs one core for one of them cannot
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)

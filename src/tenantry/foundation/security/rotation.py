@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 GRACE = timedelta(seconds=10)
+"""A refresh token that was just used gets the same successor again within this time."""
 
 
 class Generation(msgspec.Struct, frozen=True):

@@ -16,6 +16,7 @@ from zxcvbn_rs_py import zxcvbn
 from tenantry.foundation.security.passwords import LONGEST
 
 SHORTEST = 10
+"""Characters of a password, at least."""
 ENOUGH = 3
 _CONTEXT_CHARACTERS, _CONTEXT_WORDS, _SHORTEST_WORD = 200, 24, 4
 _ENOUGH_BESIDE = 8

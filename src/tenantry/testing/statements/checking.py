@@ -33,6 +33,8 @@ _BODY = """
      where pronamespace = pg_my_temp_schema()
        and proname = 'statement_under_examination'
 """
+# shapes whose only column comes as it is
+_BARE = ("value", "values")
 _SPELL_TYPES = "select format_type(oid, null) from unnest($1::oid[]) with ordinality as t (oid, nth) order by nth"
 
 
@@ -146,9 +148,9 @@ def _row_faults(statement: Statement) -> Iterator[str]:
         return
     if statement.row is None:
         yield f"'{statement.shape}' needs a type for what it returns"
-    elif statement.shape == "value" and is_struct:
-        yield f"'value' returns one column as it is, which never fills {statement.row.__name__}"
-    elif statement.shape != "value" and not is_struct:
+    elif statement.shape in _BARE and is_struct:
+        yield f"'{statement.shape}' returns one column as it is, which never fills {statement.row.__name__}"
+    elif statement.shape not in _BARE and not is_struct:
         yield f"'{statement.shape}' fills a msgspec.Struct, which {spelled(statement.row)} is not"
     elif is_struct and (named := set(statement.row.__struct_fields__) - set(statement.row.__match_args__)):
         by_keyword = ", ".join(sorted(named))

@@ -195,7 +195,7 @@ def settings_for(*, durable: bool, chosen: Mapping[str, str]) -> dict[str, str]:
         "log_checkpoints": "off",
         "log_line_prefix": "%m [%p] %q%d ",
     }
-    # commits still reach the kernel before they are acknowledged: killing the server loses nothing, only the machine could
+    # commits still reach the kernel before they are acknowledged: only the machine could lose them
     in_haste = {"fsync": "off", "full_page_writes": "off"}
     return ours | ({} if durable else in_haste) | dict(chosen)
 

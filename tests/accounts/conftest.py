@@ -1,0 +1,38 @@
+"""What the tests of accounts share: a house of all of them, for what needs no database of its own, and a clock."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tenantry.foundation.domain import Registry
+from tenantry.testing import Databases, HandClock, Installation, installed
+
+
+@pytest.fixture(scope="module")
+async def house(
+    databases: Databases, registry: Registry, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Installation]:
+    """An installation that the tests of one file share."""
+    async with (
+        databases.fresh() as url,
+        installed(url, tmp_path_factory.mktemp("house"), registry=registry) as running,
+    ):
+        yield running
+
+
+@pytest.fixture
+def clock(tmp_path: Path) -> HandClock:
+    """A clock to be set by hand."""
+    return HandClock(tmp_path / "clock")
+
+
+@pytest.fixture
+async def clocked(
+    database_url: str, registry: Registry, tmp_path: Path, clock: HandClock
+) -> AsyncIterator[Installation]:
+    """An installation that follows the clock set by hand."""
+    async with installed(database_url, tmp_path, registry=registry, environ=clock.environ) as running:
+        yield running

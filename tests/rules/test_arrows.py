@@ -1,0 +1,39 @@
+"""The arrows between packages, and inside a domain; the contracts themselves are in pyproject.toml."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rules.source import ROOT, domains, modules
+
+
+def _contracts() -> dict[str, dict[str, Any]]:
+    told = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    return {contract["id"]: contract for contract in told["tool"]["importlinter"]["contracts"]}
+
+
+def test_the_arrows_hold() -> None:
+    command = [Path(sys.executable).parent / "lint-imports", "--no-cache", "--no-logo"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("domain", sorted(f"tenantry.{name}" for name in domains()))
+def test_every_domain_is_under_contract(domain: str) -> None:
+    contracts = _contracts()
+    assert domain in contracts["domain"]["containers"]
+    assert domain in contracts["entrypoints"]["forbidden_modules"]
+    assert domain in contracts["start"]["forbidden_modules"]
+
+
+def test_only_the_assembly_and_the_test_kit_name_a_domain() -> None:
+    names = {f"tenantry.{name}" for name in domains()}
+    outside = [module for module in modules().values() if module.domain is None]
+    naming = {module.name for module in outside if any(name in module.text for name in names)}
+    assert naming <= {"tenantry.assemble", "tenantry.testing", "tenantry.testing.installation"}

@@ -1,0 +1,146 @@
+"""The second wall: row-level security on every table, roles that own nothing and cannot log in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import asyncpg
+
+# the migrator's own note of where the schema stands: one word, nobody's data, and readable before any context is open
+NO_ROWS_OF_ANYBODY = {"migration"}
+ROLES = ("tenantry_app", "tenantry_system")
+POWERS = ("rolsuper", "rolinherit", "rolcreaterole", "rolcreatedb", "rolcanlogin", "rolreplication", "rolbypassrls")
+CONTEXTS = ("tenantry.org()", "tenantry.person()")
+
+
+async def _names(owner: asyncpg.Connection[Any], query: str, *arguments: Any) -> set[str]:
+    return {row[0] for row in await owner.fetch(query, *arguments)}
+
+
+async def test_every_table_has_row_level_security_that_binds_its_owner_too(owner: asyncpg.Connection[Any]) -> None:
+    tables = await owner.fetch(
+        """
+        select relname, relrowsecurity and relforcerowsecurity as walled
+          from pg_class
+         where relnamespace = 'tenantry'::regnamespace
+           and relkind in ('r', 'p')
+        """
+    )
+    assert len(tables) > 5
+    assert {row["relname"] for row in tables if not row["walled"]} == NO_ROWS_OF_ANYBODY
+
+
+async def test_every_table_that_is_reached_directly_has_a_policy(owner: asyncpg.Connection[Any]) -> None:
+    bare = await _names(
+        owner,
+        """
+        select relname
+          from pg_class
+         where relnamespace = 'tenantry'::regnamespace
+           and relkind in ('r', 'p')
+           and not relispartition
+           and not exists (select from pg_policy where polrelid = pg_class.oid)
+        """,
+    )
+    assert bare == NO_ROWS_OF_ANYBODY
+
+
+async def test_every_view_reads_with_the_rights_of_whoever_asks(owner: asyncpg.Connection[Any]) -> None:
+    assert not await _names(
+        owner,
+        """
+        select relname
+          from pg_class
+         where relnamespace = 'tenantry'::regnamespace
+           and relkind in ('v', 'm')
+           and not coalesce('security_invoker=true' = any (reloptions), false)
+        """,
+    )
+
+
+async def test_no_function_runs_with_the_rights_of_its_owner(owner: asyncpg.Connection[Any]) -> None:
+    assert not await _names(
+        owner, "select proname from pg_proc where pronamespace = 'tenantry'::regnamespace and prosecdef"
+    )
+
+
+async def test_the_two_roles_can_neither_log_in_nor_pass_row_level_security(owner: asyncpg.Connection[Any]) -> None:
+    rows = await owner.fetch("select * from pg_roles where rolname = any ($1)", list(ROLES))
+    assert {row["rolname"] for row in rows} == set(ROLES)
+    for row in rows:
+        powers = (
+            "rolsuper",
+            "rolinherit",
+            "rolcreaterole",
+            "rolcreatedb",
+            "rolcanlogin",
+            "rolreplication",
+            "rolbypassrls",
+        )
+        assert not [power for power in powers if row[power]], row["rolname"]
+
+
+async def test_the_two_roles_own_nothing(owner: asyncpg.Connection[Any]) -> None:
+    assert not await _names(
+        owner,
+        """
+        select objid::text
+          from pg_shdepend
+          join pg_roles on pg_roles.oid = refobjid
+         where deptype = 'o'
+           and rolname = any ($1)
+        """,
+        list(ROLES),
+    )
+
+
+async def test_nobody_reaches_a_partition_past_its_table(owner: asyncpg.Connection[Any]) -> None:
+    assert not await _names(
+        owner,
+        """
+        select relname || ' to ' || role
+          from pg_class
+         cross join unnest($1::text[]) as role
+         where relispartition
+           and relkind in ('r', 'p')
+           and relnamespace = 'tenantry'::regnamespace
+           and has_table_privilege(role, pg_class.oid, 'select, insert, update, delete, truncate')
+        """,
+        list(ROLES),
+    )
+
+
+async def test_nobody_may_empty_a_table(owner: asyncpg.Connection[Any]) -> None:
+    assert not await _names(
+        owner,
+        """
+        select relname || ' to ' || role
+          from pg_class
+         cross join unnest($1::text[]) as role
+         where relkind in ('r', 'p')
+           and relnamespace = 'tenantry'::regnamespace
+           and has_table_privilege(role, pg_class.oid, 'truncate, references, trigger')
+        """,
+        list(ROLES),
+    )
+
+
+async def test_a_policy_asks_for_its_context_once_a_statement(owner: asyncpg.Connection[Any]) -> None:
+    policies = await owner.fetch(
+        "select tablename, policyname, qual, with_check from pg_policies where schemaname = 'tenantry'"
+    )
+    for row in policies:
+        for rule in (row["qual"] or "", row["with_check"] or ""):
+            for context in CONTEXTS:
+                assert rule.count(context) == rule.count(f"( SELECT {context}"), (row["tablename"], row["policyname"])
+
+
+async def test_the_event_log_is_append_only(owner: asyncpg.Connection[Any]) -> None:
+    may = await owner.fetchval(
+        """
+        select bool_or(has_table_privilege(role, 'tenantry.events', 'update, delete, truncate'))
+          from unnest($1::text[]) as role
+        """,
+        list(ROLES),
+    )
+    assert may is False

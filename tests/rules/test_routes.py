@@ -1,0 +1,122 @@
+"""Every served route is listed public or asks for a credential; none is judged by the text of its path."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rules.source import modules
+from tenantry.assemble import build_runtime
+from tenantry.entrypoints.http.app import _paths, build_app
+from tenantry.foundation.domain import Registry
+from tenantry.foundation.runtime import Runtime
+from tenantry.settings import read_settings
+from tenantry.testing.installation import MASTER_KEYS
+
+PUBLIC = {
+    "POST /v1/auth/register": "nobody has an account before",
+    "POST /v1/auth/verify-email": "the mailed token and a proof are the credential",
+    "POST /v1/auth/resend": "answers the same to everybody",
+    "POST /v1/auth/login": "signs in",
+    "POST /v1/auth/refresh": "the refresh token is the credential",
+    "POST /v1/auth/logout": "the refresh token may be the credential",
+}
+PAGES = {
+    "/livez": "the process is alive, no more",
+    "/readyz": "for the load balancer",
+    "/healthz": "for people's monitors; states, no figures",
+    "/.well-known/jwks.json": "public keys",
+    "/openapi.json": "the contract",
+    "/docs": "reads the contract",
+    "/docs/start.js": "of the page",
+    "/docs/swagger-ui.css": "of the page",
+    "/docs/swagger-ui-bundle.js": "of the page",
+}
+IN_DEVELOPMENT = {"/dev/mail", "/dev/mail.json"}
+JUDGES_SPELLING = {"tenantry.entrypoints.http.arrival": "one spelling a path: `//` and a last slash are not found"}
+JUDGES_ELSEWHERE = {"tenantry.entrypoints.http.server": "the metrics listener has one page and no router"}
+PATHS = {"path", "self.path", "route.path", "arrival.route", "scope['path']", "scope['raw_path']"}
+JUDGING = {"startswith", "endswith", "removeprefix", "fullmatch", "match", "search"}
+
+
+def _runtime(registry: Registry, folder: Path, **more: str) -> Runtime:
+    environ = {
+        "TENANTRY_DATABASE_URL": "postgresql://nobody@127.0.0.1:9/nothing",
+        "TENANTRY_MASTER_KEYS": MASTER_KEYS,
+        "TENANTRY_PUBLIC_URL": "https://api.example.com",
+        "TENANTRY_ALLOWED_HOSTS": "api.example.com",
+        "TENANTRY_SMTP_URL": "smtps://mail.example.com",
+        "TENANTRY_MAIL_FROM": "post@example.com",
+        "TENANTRY_DATA": str(folder),
+    }
+    return build_runtime(read_settings(registry.sections, environ=environ | more, dotenv=None), registry)
+
+
+def test_every_route_is_listed_public_or_guarded(registry: Registry) -> None:
+    assert {f"{route.method} {route.path}" for route in registry.routes if route.public} == set(PUBLIC)
+
+
+def test_what_is_served_beside_the_domains_is_listed(registry: Registry, tmp_path: Path) -> None:
+    of_domains = {route.path for route in registry.routes}
+    assert set(_paths(_runtime(registry, tmp_path), registry)) - of_domains == set(PAGES)
+
+
+def test_development_pages_exist_in_development_only(registry: Registry, tmp_path: Path) -> None:
+    runtime = _runtime(registry, tmp_path, TENANTRY_ENVIRONMENT="development", TENANTRY_SMTP_URL="")
+    of_domains = {route.path for route in registry.routes}
+    assert set(_paths(runtime, registry)) - of_domains == set(PAGES) | IN_DEVELOPMENT
+
+
+async def test_a_guarded_route_refuses_whoever_brings_no_credential(registry: Registry, tmp_path: Path) -> None:
+    app = build_app(_runtime(registry, tmp_path), registry)
+    for route in registry.routes:
+        for credential in (b"", b"Bearer nonsense", b"Basic bm86bm8="):
+            status = await _status(app, route.method, route.path.replace("{", "").replace("}", ""), credential)
+            assert (status == 401) is not route.public, f"{route.method} {route.path} answered {status}"
+
+
+async def _status(app: Any, method: str, path: str, credential: bytes) -> int:
+    headers = [(b"host", b"api.example.com")] + [(b"authorization", credential)] * bool(credential)
+    scope = {
+        "type": "http", "method": method, "path": path, "raw_path": path.encode(), "query_string": b"",
+        "headers": headers, "client": ("192.0.2.1", 1), "server": ("api.example.com", 443), "scheme": "https",
+        "http_version": "1.1", "root_path": "",
+    }  # fmt: skip
+    said: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: dict[str, Any]) -> None:
+        said.append(message)
+
+    await app(scope, receive, send)
+    return int(said[0]["status"])
+
+
+@pytest.mark.parametrize("name", sorted(name for name in modules() if name.startswith("tenantry.entrypoints.http")))
+def test_nothing_is_decided_by_the_text_of_a_path(name: str) -> None:
+    judged = [ast.unparse(node) for node in ast.walk(modules()[name].tree) if _judges_a_path(node)]
+    assert bool(judged) == (name in JUDGES_SPELLING | JUDGES_ELSEWHERE), judged
+
+
+def _judges_a_path(node: ast.AST) -> bool:
+    if isinstance(node, ast.Compare):
+        return any(_is_path(side) for side in (node.left, *node.comparators))
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in JUDGING:
+        return any(_is_path(one) for one in (node.func.value, *node.args))
+    return False
+
+
+def _is_path(node: ast.expr) -> bool:
+    return ast.unparse(node) in {
+        "path",
+        "self.path",
+        "route.path",
+        "arrival.route",
+        "scope['path']",
+        "scope['raw_path']",
+    }

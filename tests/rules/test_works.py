@@ -1,0 +1,96 @@
+"""Who may commit, who may act as the house, and where a transaction can begin: short lists, with reasons."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from rules.source import Module, modules, texts
+
+COMMITS = {
+    "tenantry.foundation.work": "the Work's one commit",
+    "tenantry.foundation.data.database": "transactions of mechanisms below the Work",
+    "tenantry.foundation.data.migrations": "a revision is a transaction",
+}
+OPENS_TRANSACTIONS = {
+    "tenantry.foundation.work": "a Work begins and ends its own",
+    "tenantry.foundation.data.database": "the one way to begin",
+    "tenantry.foundation.security.keyring": "signing keys are read before any Work can be",
+    "tenantry.foundation.readiness": "asks whether a Work would be possible",
+    "tenantry.foundation.data.embedded.server": "none: it begins to watch its server",
+    "tenantry.testing.installation": "looks into a test's own database",
+    "tenantry.testing.statements.checking": "prepares statements and rolls back",
+}
+ACTS_AS_THE_HOUSE = {
+    "tenantry.foundation.work": "what a rolled back work leaves behind",
+    "tenantry.foundation.jobs.run": "a job has no person behind it",
+    "tenantry.foundation.jobs.lease": "claims, leases and endings of jobs are the house's own",
+    "tenantry.accounts.exchanges": "nobody is signed in yet",
+    "tenantry.accounts.jobs": "whether an address has an account is known to the house only",
+    "tenantry.accounts.cli": "an operator's commands and the demo",
+}
+SAYS_COMMIT = re.compile(r"(?:^|;)\s*(?:commit|rollback|prepare transaction)\b\s*(?:;|$)", re.IGNORECASE)
+SAYS_ROLE = re.compile(r"\bset\s+(?:local\s+)?(?:role|session\s+authorization)\b", re.IGNORECASE)
+
+
+def _that(says: re.Pattern[str]) -> set[str]:
+    return {
+        name
+        for name, module in modules().items()
+        if not name.startswith("tenantry.migrations.") and any(says.search(text) for _, text in texts(module))
+    }
+
+
+def test_only_the_work_and_what_lies_below_it_commits() -> None:
+    assert _that(SAYS_COMMIT) == set(COMMITS)
+
+
+def test_only_the_database_module_says_whose_rights_a_transaction_has() -> None:
+    assert _that(SAYS_ROLE) == {"tenantry.foundation.data.database", "tenantry.testing.installation"}
+
+
+def test_transactions_are_begun_in_few_places() -> None:
+    found = {name for name, module in modules().items() if {"transaction", "begin"} & _methods(module)}
+    assert found == set(OPENS_TRANSACTIONS)
+
+
+def test_only_listed_modules_act_as_the_house() -> None:
+    found = {name for name, module in modules().items() if "SystemWork" in _used(module)}
+    assert found <= set(ACTS_AS_THE_HOUSE), "say in this list why nothing narrower would do"
+    assert set(ACTS_AS_THE_HOUSE) <= found, "take it off the list"
+
+
+def test_acting_as_the_house_says_why() -> None:
+    silent = [
+        f"{module.place}:{call.lineno}"
+        for module in modules().values()
+        for call in _calls(module)
+        if _name(call.func) in {"SystemWork", "QueueWork"} and not any(word.arg == "reason" for word in call.keywords)
+    ]
+    assert not silent
+
+
+def test_a_verb_opens_no_transaction_and_no_connection() -> None:
+    forbidden = {"transaction", "begin", "acquire", "connect", "commit", "rollback"}
+    for name, module in modules().items():
+        if module.domain and not name.endswith(".cli"):
+            assert not forbidden & _methods(module), name
+
+
+def _calls(module: Module) -> Iterator[ast.Call]:
+    yield from (node for node in ast.walk(module.tree) if isinstance(node, ast.Call))
+
+
+def _name(function: ast.expr) -> str:
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+
+
+def _methods(module: Module) -> set[str]:
+    return {call.func.attr for call in _calls(module) if isinstance(call.func, ast.Attribute)}
+
+
+def _used(module: Module) -> set[str]:
+    """Names that are called or derived from, which is what opening a work takes; an annotation is not."""
+    derived = (one for node in ast.walk(module.tree) if isinstance(node, ast.ClassDef) for one in node.bases)
+    return {_name(call.func) for call in _calls(module)} | {_name(one) for one in derived}
