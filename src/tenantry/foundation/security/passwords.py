@@ -10,6 +10,7 @@ import asyncio
 import base64
 import os
 import re
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
