@@ -24,8 +24,8 @@ from tenantry.foundation.problems import Unavailable
 from tenantry.foundation.security.secret import Secret
 
 LONGEST = 1024
-NICE = 5
 """Characters of a password, at most."""
+NICE = 5
 _LONGEST_STORED = 512
 _MOST_MEMORY_KIB, _MOST_PASSES, _MOST_LANES = 1024 * 1024, 20, 16
 _LEAST_SALT, _LEAST_TAG = 8, 16
@@ -123,7 +123,7 @@ class Passwords:
 
     def require_room(self) -> None:
         """Busy where a hash would be refused anyway: asked first, so that a flood costs nothing else."""
-        if self._open >= self._room:
+        if self._open >= self.room:
             self.refused += 1
             raise Busy
 
