@@ -215,9 +215,7 @@ def environment(url: str, data: Path, port: int, **more: str) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def staged(
-    databases: Databases, registry: Registry, folder: Path, *, workers: int = 1
-) -> AsyncIterator[Stage]:
+async def staged(databases: Databases, registry: Registry, folder: Path, *, workers: int = 1) -> AsyncIterator[Stage]:
     """A stage; its app is not started yet, and nothing of it is left afterwards."""
     port = free_port()
     origin = f"http://127.0.0.1:{port}"

@@ -67,7 +67,7 @@ class House(Program):
             return family
         if name == "postmaster":
             return {int((self.data / "postgres/postmaster.pid").read_text().split()[0])} & family
-        words = " worker --supervised" if name == "worker" else " serve --supervised"
+        words = " worker --supervisor" if name == "worker" else " serve --supervisor"
         speaking = {pid for pid in family if words in known.get(pid, (0, ""))[1]}
         elders = {pid for pid in speaking if known[pid][0] == self.pid}
         # granian's web processes are forks of the api's parent and carry its command line

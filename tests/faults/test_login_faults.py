@@ -17,8 +17,7 @@ class LoggingIn(Flow[Client]):
     """Signing in with a password whose stored hash is older than today's parameters."""
 
     parts = frozenset(
-        {"+ sessions", "+ strong hashes"}
-        | {"+ event accounts.session_started", "+ event accounts.password_rehashed"}
+        {"+ sessions", "+ strong hashes"} | {"+ event accounts.session_started", "+ event accounts.password_rehashed"}
     )
 
     async def subject(self) -> Client:

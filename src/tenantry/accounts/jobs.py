@@ -10,6 +10,7 @@ from tenantry.accounts.exchanges import VERIFY
 from tenantry.accounts.models import REGISTRATION_LIFE, Registration
 from tenantry.accounts.settings import AccountSettings
 from tenantry.foundation.jobs.handler import Job, every, on
+from tenantry.foundation.jobs.posting import post
 from tenantry.foundation.net.letters import Letter, Link
 from tenantry.foundation.runtime import Runtime
 from tenantry.foundation.work import SystemWork
@@ -44,9 +45,7 @@ async def _mail(job: Job, registration_id: UUID) -> None:
         if not await actions.may_mail(work, job=job.id, email_key=registration.email_key):
             return
         known = await queries.address_of_account(work, email_key=registration.email_key)
-    letter = _already_registered(job, known) if known else _verification(job, registration)
-    # sent after the commit, with no connection held; a retry sends the same mail under the same Message-ID
-    await job.runtime.mailer.send(letter)
+    await post(job, _already_registered(job, known) if known else _verification(job, registration))
 
 
 def _verification(job: Job, registration: Registration) -> Letter:

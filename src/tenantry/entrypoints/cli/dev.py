@@ -23,6 +23,11 @@ def add_commands(app: typer.Typer, assembly: Assembly) -> None:
     ) -> None:
         """Start PostgreSQL, API, worker and mailbox on loopback; Ctrl-C stops all of it."""
         # late: only this command supervises processes
-        from tenantry.entrypoints.dev.household import Household  # noqa: PLC0415
+        from tenantry.entrypoints.dev.household import Household, NotStarted  # noqa: PLC0415
 
-        raise typer.Exit(Household(data, port=port, workers=workers, seed=not no_seed).run())
+        try:
+            code = Household(data, port=port, workers=workers, seed=not no_seed).run()
+        except NotStarted as refusal:
+            typer.echo(f"tenantry: {refusal}", err=True)
+            code = 1
+        raise typer.Exit(code)

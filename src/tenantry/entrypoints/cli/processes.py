@@ -23,11 +23,11 @@ def add_commands(app: typer.Typer, assembly: Assembly) -> None:
         port: Annotated[int, typer.Option(help="Port to listen on.", envvar="PORT", min=1, max=65535)] = 8000,
         workers: Annotated[int, typer.Option(help="Web processes.", min=1, max=256)] = 1,
         *,
-        supervised: Annotated[bool, typer.Option("--supervised", hidden=True)] = False,
+        supervisor: Annotated[int | None, typer.Option(hidden=True, help="Pid to die with.")] = None,
     ) -> None:
         """Serve the API until told to stop; requests in flight are finished first."""
-        if supervised:
-            die_with_parent()
+        if supervisor is not None:
+            die_with_parent(supervisor)
         # late: granian is of use to this command alone
         from tenantry.entrypoints.http import server  # noqa: PLC0415
 
@@ -41,19 +41,21 @@ def add_commands(app: typer.Typer, assembly: Assembly) -> None:
     @app.command()
     def worker(
         *,
-        supervised: Annotated[bool, typer.Option("--supervised", hidden=True)] = False,
+        supervisor: Annotated[int | None, typer.Option(hidden=True, help="Pid to die with.")] = None,
     ) -> None:
         """Run jobs and schedules until told to stop; what is unfinished is given back."""
-        if supervised:
-            die_with_parent()
-        # late: the worker is of use to this command alone
+        if supervisor is not None:
+            die_with_parent(supervisor)
+        # late: the worker and its loop are of use to this command alone
+        import uvloop  # noqa: PLC0415
+
         from tenantry.entrypoints import worker as work  # noqa: PLC0415
 
         settings = read_settings().settings
         _check_login(settings)
         with metrics_folder(), ops_listener(settings.ops_listen):
             runtime, registry = assembly.equip()
-            asyncio.run(work.serve_until_told(runtime, registry))
+            uvloop.run(work.serve_until_told(runtime, registry))
 
 
 def _check_login(settings: Settings) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 
 ENOUGH_FAILURES = 5
 SOON = 10.0
-DRAIN = 30.0
 
 
 class Child:
@@ -30,7 +29,13 @@ class Child:
     def start(self) -> None:
         """Start the process."""
         self._started_at = time.monotonic()
-        self._process = subprocess.Popen(self._command, env=self._environment, stdin=subprocess.DEVNULL)
+        self._process = subprocess.Popen(
+            self._command,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            # a Ctrl-C in the terminal is for the supervisor, which stops its children in order
+            process_group=0,
+        )
 
     def keep_up(self) -> None:
         """Start it again if it has died; later each time that it dies at once."""
@@ -49,12 +54,12 @@ class Child:
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
 
-    def wait(self) -> None:
-        """Wait for its end; past the drain time it is killed."""
+    def wait(self, deadline: float) -> None:
+        """Wait for its end; past the deadline (of `time.monotonic`) it is killed."""
         if self._process is None:
             return
         try:
-            self._process.wait(DRAIN)
+            self._process.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait(5)

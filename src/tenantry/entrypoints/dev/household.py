@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,12 +19,16 @@ from tenantry.foundation.data import migrations
 from tenantry.foundation.data.embedded import EmbeddedPostgres
 
 READY_WITHIN = 60.0
+# all of it is to be gone within 30 seconds, and PostgreSQL stops last
+DRAIN = 27.0
+# whoever held the port may have been killed a moment ago
+PORT_PATIENCE = 2.0
 LOOK_EVERY = 0.05
 COMMAND = (sys.executable, "-m", "tenantry")
 
 
-class NeverReady(Exception):
-    """The development installation did not come up; the log lines above say why."""
+class NotStarted(Exception):
+    """The household cannot start; the sentence says why."""
 
 
 class Household:
@@ -42,15 +47,14 @@ class Household:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._stop)
         self._data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._wait_for_port()
         server = None if os.environ.get("TENANTRY_DATABASE_URL") else EmbeddedPostgres(self._data)
         try:
             url = server.start() if server else os.environ["TENANTRY_DATABASE_URL"]
-            self._live(development_environment(self._data, port=self._port, database_url=url))
+            if not self._stopping:
+                self._live(development_environment(self._data, port=self._port, database_url=url))
         finally:
-            for child in self._children:
-                child.stop()
-            for child in self._children:
-                child.wait()
+            self._stop_children()
             if server:
                 server.stop()
         return 0
@@ -59,10 +63,11 @@ class Household:
         url = environment.get("TENANTRY_DATABASE_DIRECT_URL") or environment["TENANTRY_DATABASE_URL"]
         clock = bool(environment.get("TENANTRY_TEST_CLOCK"))
         asyncio.run(migrations.migrate(environment.get("TENANTRY_MIGRATION_DATABASE_URL") or url, test_clock=clock))
+        supervised = ("--supervisor", str(os.getpid()))
         serve = (
             *COMMAND,
             "serve",
-            "--supervised",
+            *supervised,
             "--port",
             str(self._port),
             "--workers",
@@ -70,7 +75,7 @@ class Household:
         )
         self._children = [
             Child("api", serve, environment),
-            Child("worker", (*COMMAND, "worker", "--supervised"), environment),
+            Child("worker", (*COMMAND, "worker", *supervised), environment),
         ]
         for child in self._children:
             child.start()
@@ -96,7 +101,7 @@ class Household:
         deadline = time.monotonic() + READY_WITHIN
         while not self._stopping and not self._answers():
             if time.monotonic() > deadline or any(child.gave_up for child in self._children):
-                raise NeverReady
+                raise NotStarted("It did not come up; the lines above say why.")
             for child in self._children:
                 child.keep_up()
             time.sleep(LOOK_EVERY)
@@ -108,5 +113,32 @@ class Household:
         except (OSError, urllib.error.URLError):
             return False
 
+    def _wait_for_port(self) -> None:
+        deadline = time.monotonic() + PORT_PATIENCE
+        while not _is_free(self._port):
+            if time.monotonic() > deadline:
+                raise NotStarted(
+                    f"Port {self._port} is in use: stop what listens there, or choose another with --port."
+                )
+            time.sleep(LOOK_EVERY)
+
+    def _stop_children(self) -> None:
+        deadline = time.monotonic() + DRAIN
+        for child in self._children:
+            child.stop()
+        for child in self._children:
+            child.wait(deadline)
+
     def _stop(self, *_: object) -> None:
         self._stopping = True
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        # as the server will: connections of the last run that linger do not count
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
