@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import structlog
-
 from tenantry.accounts.domain import domain as accounts
 from tenantry.entrypoints.http.app import build_app
 from tenantry.entrypoints.http.gate import Gate
@@ -13,7 +11,7 @@ from tenantry.foundation.data.clock import Clock, FileClock
 from tenantry.foundation.data.database import Database
 from tenantry.foundation.domain import Registry
 from tenantry.foundation.jobs.bell import Bell
-from tenantry.foundation.logs import configure_logs
+from tenantry.foundation.logs import configure_logs, get_logger
 from tenantry.foundation.net.letters import Letters
 from tenantry.foundation.net.mail import Post, sender_of
 from tenantry.foundation.net.mailbox import MailboxPost
@@ -42,7 +40,7 @@ def read(known: Registry) -> Reading:
     reading = read_settings(known.sections)
     configure_logs(level=reading.settings.log_level, form=reading.settings.log_format)
     for name in reading.unknown:
-        structlog.get_logger("tenantry").warning("unknown setting", name=name)
+        get_logger("tenantry").warning("unknown setting", name=name)
     return reading
 
 

@@ -65,7 +65,7 @@ def new_address() -> str:
 
 
 class Program:
-    """One command of the product, with its log in a file."""
+    """One command of the product, with the log of its last run in a file."""
 
     def __init__(self, words: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
         self.words, self.environment, self.log = tuple(words), dict(environment), log
@@ -83,6 +83,7 @@ class Program:
 
     def start(self, *, python: str = sys.executable, **how: Any) -> None:
         """Start it, alone in its process group."""
+        self.log.unlink(missing_ok=True)
         inherited = {name: text for name, text in os.environ.items() if not name.startswith("TENANTRY_")}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -118,7 +119,7 @@ class Program:
         return int(process.returncode)
 
     def lines(self) -> list[str]:
-        """What it has logged."""
+        """What it has logged since it was started last."""
         return self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
 
     async def says(self, words: str, within: float = READY_WITHIN) -> None:

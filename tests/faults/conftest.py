@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
@@ -13,8 +14,8 @@ from tenantry.foundation.data.embedded import EmbeddedPostgres
 from tenantry.foundation.domain import Registry
 from tenantry.testing import Databases
 
-from .app import Stage, staged
-from .crash_points import Point, sample
+from .app import READY_WITHIN, Stage, eventually, staged
+from .crash_points import Point, process_tree, sample
 
 SHARE = 0.3
 SEED = "TENANTRY_TEST_SEED"
@@ -45,8 +46,23 @@ class Mortal:
         self.server = EmbeddedPostgres(folder, durable=False)
         self.url = self.server.start()
 
+    async def kill(self) -> None:
+        """Kill -9 the postmaster and every backend."""
+        await process_tree(self._postmaster)()
+
+    async def restarted(self, number: signal.Signals) -> None:
+        """Signal the postmaster, and wait until another one answers."""
+        before = self._postmaster
+        os.kill(before, number)
+
+        async def answers() -> bool:
+            file = self.folder / "postgres/postmaster.pid"
+            return file.exists() and self._postmaster != before and self.server.alive()
+
+        await eventually(answers, READY_WITHIN)
+
     @property
-    def postmaster(self) -> int:
+    def _postmaster(self) -> int:
         return int((self.folder / "postgres/postmaster.pid").read_text().split()[0])
 
 

@@ -66,7 +66,7 @@ class House(Program):
         if name == "all":
             return family
         if name == "postmaster":
-            return {int((self.data / "postgres/postmaster.pid").read_text().split()[0])} & family
+            return {pid for pid in family if "/postgres -D " in known.get(pid, (0, ""))[1]}
         words = " worker --supervisor" if name == "worker" else " serve --supervisor"
         speaking = {pid for pid in family if words in known.get(pid, (0, ""))[1]}
         elders = {pid for pid in speaking if known[pid][0] == self.pid}

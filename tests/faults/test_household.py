@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,11 +19,12 @@ import pytest
 
 from tenantry.testing import Client
 
-from .app import asked, eventually, free_port, new_address, port_is_free, readiness, status_of, until_ready
+from .app import eventually, new_address, readiness, until_ready
 from .house import House, housed, logs_in, signs_up
 
 MENDED_WITHIN = 10.0
 NOBODY = 65534
+AS_NOBODY = {"user": NOBODY, "group": NOBODY, "extra_groups": [], "cwd": "/"}
 
 
 @pytest.fixture
@@ -68,7 +70,8 @@ async def test_whoever_is_killed_comes_back_by_itself_and_nothing_is_lost(home: 
     doomed = house.members(victim)
     assert doomed
     for pid in doomed:
-        os.kill(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # its parent's death was its own
+            os.kill(pid, signal.SIGKILL)
 
     async def replaced() -> bool:
         return all(house.members(name) - doomed for name in ("api", "web", "worker", "postmaster"))
@@ -185,11 +188,9 @@ def anybodys_python() -> str:
     """An interpreter of this version that every user may run with what we import."""
     for python in filter(None, (sys.executable, shutil.which("python3.11", path="/usr/bin"))):
         probe = [python, "-c", "import tenantry.assemble"]
-        who = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
         path = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "HOME": "/"}
-        with_it = {"check": True, "cwd": "/", "env": path, "capture_output": True}
         try:
-            subprocess.run(probe, **with_it, **who)  # type: ignore[call-overload]
+            subprocess.run(probe, check=True, capture_output=True, env=path, **AS_NOBODY)  # type: ignore[call-overload]
         except (PermissionError, subprocess.CalledProcessError):
             continue
         return python
@@ -201,12 +202,10 @@ def anybodys_python() -> str:
 async def test_an_ordinary_user_can_run_it(open_folder: Path, anybodys_python: str) -> None:
     house = House(open_folder / "data", open_folder / "log")
     house.environment |= {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "HOME": "/"}
-    who = {"user": NOBODY, "group": NOBODY, "extra_groups": [], "cwd": "/"}
     try:
-        house.start(python=anybodys_python, **who)
+        house.start(python=anybodys_python, **AS_NOBODY)
         await house.ready()
-        known = {Path(f"/proc/{pid}").stat().st_uid for pid in (house.pid, *house.family())}
-        assert known == {NOBODY}
+        assert {os.stat(f"/proc/{pid}").st_uid for pid in (house.pid, *house.family())} == {NOBODY}
         house.tell(signal.SIGTERM)
         assert await house.ended(within=30) == 0
     finally:

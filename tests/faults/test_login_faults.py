@@ -9,7 +9,7 @@ from tenantry.testing.installation import PASSWORD
 
 from .app import Stage, new_address
 from .conftest import Chosen, Mortal
-from .crash_points import cut, process_tree
+from .crash_points import cut
 from .flow import Flow, hold
 
 
@@ -79,4 +79,4 @@ async def test_a_login_is_whole_or_absent_wherever_its_connection_is_cut(stage: 
 async def test_a_login_is_whole_or_absent_wherever_the_database_is_killed(
     mortal_stage: Stage, mortal: Mortal, chosen: Chosen
 ) -> None:
-    await hold(LoggingIn(mortal_stage, lambda: process_tree(mortal.postmaster)()), chosen)
+    await hold(LoggingIn(mortal_stage, mortal.kill), chosen)

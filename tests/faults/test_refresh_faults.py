@@ -10,7 +10,7 @@ from tenantry.testing import Client, Response
 
 from .app import Stage, new_address
 from .conftest import Chosen, Mortal
-from .crash_points import cut, process_tree
+from .crash_points import cut
 from .flow import Flow, hold
 
 REFRESH = "/v1/auth/refresh"
@@ -94,4 +94,4 @@ async def test_a_refresh_is_given_again_and_a_replay_refused_wherever_the_connec
 async def test_a_refresh_is_given_again_and_a_replay_refused_wherever_the_database_is_killed(
     mortal_stage: Stage, mortal: Mortal, chosen: Chosen, kind: type[Flow[Any]]
 ) -> None:
-    await hold(kind(mortal_stage, lambda: process_tree(mortal.postmaster)()), chosen)
+    await hold(kind(mortal_stage, mortal.kill), chosen)

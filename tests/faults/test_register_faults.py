@@ -11,7 +11,7 @@ from tenantry.testing.installation import PASSWORD
 
 from .app import Stage, new_address
 from .conftest import Chosen, Mortal
-from .crash_points import Point, Side, cut, enumerate_points, process_tree, visit
+from .crash_points import Point, Side, cut, enumerate_points, visit
 from .flow import Flow, hold
 
 TOKEN = re.compile(r"[?&]token=([A-Za-z0-9._-]+)")
@@ -78,4 +78,4 @@ async def test_a_registration_is_whole_or_absent_wherever_its_connection_is_cut(
 async def test_a_registration_is_whole_or_absent_wherever_the_database_is_killed(
     mortal_stage: Stage, mortal: Mortal, chosen: Chosen
 ) -> None:
-    await hold(Registering(mortal_stage, lambda: process_tree(mortal.postmaster)()), chosen)
+    await hold(Registering(mortal_stage, mortal.kill), chosen)

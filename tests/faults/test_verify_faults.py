@@ -11,7 +11,7 @@ from tenantry.testing.installation import PASSWORD
 
 from .app import Stage, new_address
 from .conftest import Chosen, Mortal
-from .crash_points import Victim, cut, process_tree
+from .crash_points import Victim, cut
 from .flow import Flow, hold
 
 
@@ -80,4 +80,4 @@ async def test_an_address_is_proven_or_its_link_still_works_wherever_the_connect
 async def test_an_address_is_proven_or_its_link_still_works_wherever_the_database_is_killed(
     mortal_stage: Stage, mortal: Mortal, chosen: Chosen
 ) -> None:
-    await hold(Verifying(mortal_stage, lambda: process_tree(mortal.postmaster)()), chosen)
+    await hold(Verifying(mortal_stage, mortal.kill), chosen)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from rules.source import ROOT
 
 SCRIPTS = sorted(path for folder in (".ci", "bin") for path in (ROOT / folder).iterdir() if path.is_file())

@@ -31,7 +31,7 @@ def test_an_import_inside_a_function_says_why_it_is_late() -> None:
 def _has_reason(module: Module, found: Import) -> bool:
     """A comment above starts with `late:`; it may be some lines long, and speak for several imports in a row."""
     lines = module.text.splitlines()[: found.line - 1]
-    while lines and lines[-1].lstrip().startswith(("import ", "from ")):
+    while lines and (not lines[-1].strip() or lines[-1].lstrip().startswith(("import ", "from "))):
         lines.pop()
     while lines and lines[-1].lstrip().startswith("#"):
         if lines.pop().lstrip().startswith("# late:"):

@@ -80,9 +80,7 @@ async def ask_verification_again(work: SystemWork, *, address: MailAddress) -> N
     work.record(VerificationAskedAgain(registration_id=pending.id if pending else new_id()))
 
 
-take_turn = value(
-    bool, "select pg_advisory_xact_lock(hashtextextended('mails to ' || :email_key, 0)) is not null"
-)
+take_turn = value(bool, "select pg_advisory_xact_lock(hashtextextended('mails to ' || :email_key, 0)) is not null")
 
 count_mail = value(
     bool,
@@ -203,9 +201,7 @@ replace_hash = run("""
 
 
 @action(requires=ANYONE, records=PasswordRehashed)
-async def let_in(
-    work: SystemWork, *, credential: Credential, fresh: str | None
-) -> tuple[User, Rotation] | None:
+async def let_in(work: SystemWork, *, credential: Credential, fresh: str | None) -> tuple[User, Rotation] | None:
     """Sign in a person whose password was right; None if its hash was replaced or the account closed meanwhile.
 
     `fresh` is the same password hashed with today's parameters, where the stored hash has older ones.

@@ -129,9 +129,7 @@ async def logout(call: Call, *, scope: Scope, refresh_token: str | None) -> None
     # read before a Work is opened: garbage never reaches the database
     asking = _device_of(call.actor) or _claim(call, refresh_token or "")
     async with SystemWork(call, reason="a refresh token alone may sign its device out") as work:
-        user_id, session_id = (
-            await _device_of_claim(work, asking) if isinstance(asking, RefreshClaim) else asking
-        )
+        user_id, session_id = await _device_of_claim(work, asking) if isinstance(asking, RefreshClaim) else asking
         await actions.log_out(work, user_id=user_id, session_id=session_id, scope=scope)
 
 

@@ -12,10 +12,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import structlog
+from tenantry.foundation.logs import get_logger
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
-log = structlog.get_logger("tenantry.ops")
+log = get_logger("tenantry.ops")
 
 
 def collected() -> bytes:

@@ -141,4 +141,6 @@ def _field_faults(
 def _fault(at: str, error: msgspec.ValidationError) -> FieldError:
     message = str(error)
     place = _MESSAGE.search(message)
-    return FieldError(at + (place.group(1).removeprefix("$") if place else ""), _MESSAGE.sub("", message)[:LONGEST_MESSAGE])
+    return FieldError(
+        at + (place.group(1).removeprefix("$") if place else ""), _MESSAGE.sub("", message)[:LONGEST_MESSAGE]
+    )

@@ -126,9 +126,7 @@ async def installed(
 
 
 @asynccontextmanager
-async def _served(
-    runtime: Runtime, registry: Registry, port: int, witness: Witness | None
-) -> AsyncIterator[None]:
+async def _served(runtime: Runtime, registry: Registry, port: int, witness: Witness | None) -> AsyncIterator[None]:
     app = build_app(runtime, registry, witness=witness or Witness(lines=False))
     server = Server(
         app, address="127.0.0.1", port=port, interface=Interfaces.ASGI, http=HTTPModes.http1, websockets=False,

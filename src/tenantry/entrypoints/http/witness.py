@@ -13,15 +13,15 @@ from datetime import UTC, datetime
 from typing import Any, TextIO
 
 import msgspec
-import structlog
 from prometheus_client import Counter, Histogram
 
 from tenantry.entrypoints.http.arrival import Arrival
+from tenantry.foundation.logs import get_logger
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 requests = Counter("tenantry_http_requests", "Requests answered.", ("method", "route", "status"))
 durations = Histogram("tenantry_http_request_seconds", "Time to answer.", ("method", "route"), buckets=BUCKETS)
-failures = structlog.get_logger("tenantry.http")
+failures = get_logger("tenantry.http")
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 
 

@@ -7,14 +7,13 @@ import os
 import signal
 import threading
 
-import structlog
-
 from tenantry.foundation.domain import Registry
 from tenantry.foundation.jobs.ticker import Ticker
 from tenantry.foundation.jobs.worker import Pace, Worker
+from tenantry.foundation.logs import get_logger
 from tenantry.foundation.runtime import Runtime
 
-log: structlog.typing.FilteringBoundLogger = structlog.get_logger("tenantry.jobs")
+log = get_logger("tenantry.jobs")
 LAST_MOMENT = 29.0
 """Seconds that a worker has to end when it is told to."""
 

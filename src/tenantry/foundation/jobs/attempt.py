@@ -11,15 +11,15 @@ import traceback
 from collections.abc import Mapping
 
 import msgspec
-import structlog
 
 from tenantry.foundation.jobs import metrics
 from tenantry.foundation.jobs.ending import Again, Dead, Done, Ending
 from tenantry.foundation.jobs.handler import Handler
 from tenantry.foundation.jobs.lease import Claimed
 from tenantry.foundation.jobs.run import GiveUp, Job, LeaseLost, Retry
+from tenantry.foundation.logs import get_logger
 
-log: structlog.typing.FilteringBoundLogger = structlog.get_logger("tenantry.jobs")
+log = get_logger("tenantry.jobs")
 
 FIRST_WAIT, LONGEST_WAIT = 2.0, 3 * 3600.0
 """Seconds before the second attempt at a job, and at most between two; doubled each time, with jitter."""

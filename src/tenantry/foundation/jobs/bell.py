@@ -9,17 +9,17 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import structlog
 from asyncpg import Connection
 
 from tenantry.foundation.data.database import Database
 from tenantry.foundation.jobs.trouble import TROUBLE
+from tenantry.foundation.logs import get_logger
 
 CHANNEL = "tenantry_jobs"
 MOMENT = 0.0015
 PATIENCE = 2.0
 SULK = 1.0
-log: structlog.typing.FilteringBoundLogger = structlog.get_logger("tenantry.jobs")
+log = get_logger("tenantry.jobs")
 
 
 class Bell:

@@ -6,17 +6,16 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from uuid import UUID
 
-import structlog
-
 from tenantry.foundation.jobs import metrics
 from tenantry.foundation.jobs.attempt import attempt
 from tenantry.foundation.jobs.ending import Ledger
 from tenantry.foundation.jobs.handler import Handler
 from tenantry.foundation.jobs.lease import Claimed
 from tenantry.foundation.jobs.run import Job
+from tenantry.foundation.logs import bind_context, get_logger
 from tenantry.foundation.runtime import Runtime
 
-log: structlog.typing.FilteringBoundLogger = structlog.get_logger("tenantry.jobs")
+log = get_logger("tenantry.jobs")
 
 
 class Crew:
@@ -78,7 +77,7 @@ class Crew:
         await self.finish(within=within)
 
     async def _run(self, claimed: Claimed, job: Job) -> None:
-        structlog.contextvars.bind_contextvars(request_id=claimed.request_id, job=str(claimed.id), kind=claimed.kind)
+        bind_context(request_id=claimed.request_id, job=str(claimed.id), kind=claimed.kind)
         try:
             ending = await attempt(self._handlers, claimed, job)
             if ending is not None:

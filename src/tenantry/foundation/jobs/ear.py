@@ -12,14 +12,14 @@ from typing import Any
 from uuid import uuid4
 
 import asyncpg
-import structlog
 from asyncpg import Connection
 
 from tenantry.foundation.jobs.bell import CHANNEL
 from tenantry.foundation.jobs.trouble import TROUBLE, breath
+from tenantry.foundation.logs import get_logger
 from tenantry.foundation.runtime import Runtime
 
-log: structlog.typing.FilteringBoundLogger = structlog.get_logger("tenantry.jobs")
+log = get_logger("tenantry.jobs")
 
 
 class Ear:

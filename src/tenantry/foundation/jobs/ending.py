@@ -11,14 +11,14 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-import structlog
 
 from tenantry.foundation.data.sql import run
 from tenantry.foundation.jobs.lease import QueueWork
 from tenantry.foundation.jobs.trouble import TROUBLE, breath
+from tenantry.foundation.logs import get_logger
 from tenantry.foundation.runtime import Runtime
 
-log: structlog.typing.FilteringBoundLogger = structlog.get_logger("tenantry.jobs")
+log = get_logger("tenantry.jobs")
 
 finish_one = run("delete from tenantry.job_runs where id = :id and attempt = :attempt and worker = :worker")
 

@@ -12,17 +12,16 @@ import time
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-import structlog
-
 from tenantry.foundation.data.ids import new_id
 from tenantry.foundation.data.sql import run, value
 from tenantry.foundation.jobs.handler import Handler
 from tenantry.foundation.jobs.lease import QueueWork
 from tenantry.foundation.jobs.schedule import Schedule
 from tenantry.foundation.jobs.trouble import TROUBLE, breath
+from tenantry.foundation.logs import get_logger
 from tenantry.foundation.runtime import Runtime
 
-log: structlog.typing.FilteringBoundLogger = structlog.get_logger("tenantry.jobs")
+log = get_logger("tenantry.jobs")
 LONGEST_SLEEP = 30.0
 
 now = value(datetime, "select tenantry.now()")

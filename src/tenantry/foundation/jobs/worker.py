@@ -13,7 +13,6 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-import structlog
 
 from tenantry.foundation.data.ids import new_id
 from tenantry.foundation.jobs import metrics
@@ -23,9 +22,10 @@ from tenantry.foundation.jobs.ending import Again, Ledger
 from tenantry.foundation.jobs.handler import Handler
 from tenantry.foundation.jobs.lease import Claimed, QueueWork, become_due, claim, release, renew, rescue
 from tenantry.foundation.jobs.trouble import TROUBLE, breath, jittered
+from tenantry.foundation.logs import get_logger
 from tenantry.foundation.runtime import Runtime
 
-log: structlog.typing.FilteringBoundLogger = structlog.get_logger("tenantry.jobs")
+log = get_logger("tenantry.jobs")
 FIRST_LANE, LAST_LANE = UUID(int=0), 2**128 - 1
 
 

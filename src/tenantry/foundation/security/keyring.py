@@ -11,12 +11,12 @@ import time
 from typing import Any
 
 import msgspec
-import structlog
 from asyncpg import Connection
 from asyncpg.exceptions import PostgresError
 
 from tenantry.foundation.data.database import Database, system_context
 from tenantry.foundation.data.sql import many, run
+from tenantry.foundation.logs import get_logger
 from tenantry.foundation.problems import Unavailable
 from tenantry.foundation.security.access import LIFE, Claims, Verifier, issue
 from tenantry.foundation.security.sealing import Sealer, place
@@ -27,7 +27,7 @@ AUDIENCE = "tenantry"
 FRESH_FOR = 60.0
 """Seconds until a process reads the signing keys again."""
 PATIENCE = 5.0
-log = structlog.get_logger("tenantry.keys")
+log = get_logger("tenantry.keys")
 
 
 class StoredKey(msgspec.Struct, frozen=True):
