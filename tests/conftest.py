@@ -14,8 +14,29 @@ from tenantry.foundation.domain import Registry
 from tenantry.testing import Databases, Installation, installed
 
 
+# tests that may be skipped in CI, by a part of their name, each with its reason
+MAY_BE_SKIPPED: dict[str, str] = {}
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all-faults", action="store_true", help="kill at every point instead of a sample")
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """A number instead of a long text: tokens are made anew in each worker, which must name a test alike."""
+    return argname if isinstance(val, str | bytes) and len(val) > 30 else None
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In CI a skipped test is a failure, unless it is listed with its reason."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if not os.environ.get("CI") or reporter is None:
+        return
+    skipped = [report.nodeid for report in reporter.stats.get("skipped", ())]
+    unlisted = [name for name in skipped if not any(part in name for part in MAY_BE_SKIPPED)]
+    if unlisted and session.exitstatus == 0:
+        reporter.write_line(f"skipped without a listed reason: {', '.join(unlisted)}", red=True)
+        session.exitstatus = 1
 
 
 @pytest.fixture(scope="session")

@@ -82,8 +82,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str | None, says("A file holding an RFC 3339 instant, re-read while running; development only.")
     ] = None
     hash_threads: Annotated[
-        int | None, says("Passwords hashed at the same time. Default: the number of cores.", ge=1, le=256)
-    ] = None
+        int, says("Passwords hashed at the same time; 0: as many as there are cores.", ge=0, le=256)
+    ] = 0
 
     @property
     def development(self) -> bool:
@@ -200,7 +200,7 @@ def _dotenv(path: Path | None) -> dict[str, str]:
 
 
 def _contradictions(settings: Settings, needed: Sequence[str]) -> list[str]:
-    faults = [*_bad_networks(settings), *_bad_origins(settings)]
+    faults = [*_bad_networks(settings), *_bad_origins(settings), *_bad_public_url(settings)]
     if settings.development:
         return faults
     faults += [f"{variable(name)} is needed in production" for name in needed if not getattr(settings, name)]
@@ -220,5 +220,10 @@ def _bad_networks(settings: Settings) -> list[str]:
 
 
 def _bad_origins(settings: Settings) -> list[str]:
-    bad = [origin for origin in settings.cors_origins if not re.fullmatch(r"https?://[^/*\s]+", origin)]
+    bad = [origin for origin in settings.cors_origins if not re.fullmatch(r"https?://[^/*\s@?#]+", origin)]
     return [f"{variable('cors_origins')} takes exact origins such as https://app.example.com"] if bad else []
+
+
+def _bad_public_url(settings: Settings) -> list[str]:
+    good = re.fullmatch(r"https?://[^/\s@?#]+/?", settings.public_url or "https://unset")
+    return [] if good else [f"{variable('public_url')} takes an origin such as https://api.example.com"]

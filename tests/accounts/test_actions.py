@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from tenantry.accounts import actions, exchanges, queries
 from tenantry.accounts.events import SessionEnded
 from tenantry.accounts.models import Credential
-from tenantry.accounts.problems import VersionMismatch
+from tenantry.accounts.problems import AddressTaken, LinkInvalid, VersionMismatch
 from tenantry.foundation.action import Refusal
 from tenantry.foundation.call import NOBODY, Actor, Call
 from tenantry.foundation.data.ids import SESSION_ID, USER_ID, new_id
@@ -186,6 +186,102 @@ async def test_only_expired_registrations_are_removed(installation: Installation
     async with SystemWork(_nobody(installation), reason="a test") as work:
         assert await actions.remove_expired_registrations(work) == 1
     assert [row["email"] for row in await installation.rows("select email from tenantry.registrations")] == ["fresh@example.com"]
+
+
+async def test_asking_to_join_keeps_a_registration_and_joining_takes_it(installation: Installation) -> None:
+    address = read_address("Grace@Example.com")
+    async with SystemWork(_nobody(installation), reason="a test") as work:
+        asked = await actions.ask_to_join(work, address=address, name="Grace", password_hash="a hash")
+        registration = await queries.pending_registration(work, registration_id=asked)
+        assert registration is not None
+        assert (registration.email, registration.email_key) == ("Grace@example.com", "grace@example.com")
+        user = await actions.join(work, registration=registration)
+        with pytest.raises(LinkInvalid):
+            await actions.join(work, registration=registration)
+    assert (user.email, user.name, user.version) == ("Grace@example.com", "Grace", 1)
+    (joined,) = await installation.recorded("accounts.user_joined")
+    assert joined == {"user_id": str(user.id), "registration_id": str(asked)}
+
+
+async def test_asking_for_the_mail_again_is_about_the_newest_registration(installation: Installation) -> None:
+    address = read_address("grace@example.com")
+    for name in ("first", "second"):
+        await installation.register(address.typed, name=name)
+    async with SystemWork(_nobody(installation), reason="a test") as work:
+        await actions.ask_verification_again(work, address=address)
+        await actions.ask_verification_again(work, address=read_address("nobody@example.com"))
+    known, unknown = await installation.recorded("accounts.verification_asked_again")
+    (newest,) = await installation.rows("select id from tenantry.registrations order by id desc limit 1")
+    assert known["registration_id"] == str(newest["id"])
+    assert unknown["registration_id"] != str(newest["id"])
+
+
+async def test_an_operator_adds_a_person_who_can_sign_in_at_once(installation: Installation) -> None:
+    call, address = _nobody(installation), read_address("grace@example.com")
+    user = await exchanges.add_person(call, address=address, name="Grace", password=PASSWORD)
+    assert user.email == "grace@example.com"
+    login = {"email": user.email, "password": PASSWORD}
+    assert (await installation.client.post("/v1/auth/login", login)).status == 200
+    with pytest.raises(AddressTaken):
+        await exchanges.add_person(call, address=address, name="Eve", password=PASSWORD)
+    assert await installation.mails() == []
+
+
+async def test_a_person_cannot_add_people(house: Installation) -> None:
+    call = await _as_person(house, await house.person())
+    with pytest.raises(Forbidden):
+        async with PersonWork(call) as work:
+            await actions.add_person(work, address=read_address("x@example.com"), name="X", password_hash="x")  # type: ignore[type-var]
+
+
+async def test_a_session_remembers_where_it_was_started_within_bounds(house: Installation) -> None:
+    ada = await house.person()
+    user_id = USER_ID.read(ada.user_id)
+    assert user_id is not None
+    call = Call(house.runtime, NOBODY, "request-of-a-test", source="1.2.3.4", agent="a" * 5000)
+    async with SystemWork(call, reason="a test") as work:
+        started = await actions.start_session(work, user_id=user_id)
+    (row,) = await house.rows("select source, agent from tenantry.sessions where id = $1", started.session_id)
+    assert (row["source"], row["agent"]) == ("1.2.3.4", "a" * 300)
+
+
+async def test_a_refused_login_is_committed_for_known_and_unknown(installation: Installation) -> None:
+    known = USER_ID.read((await installation.person()).user_id)
+    for user_id in (known, None):
+        async with SystemWork(_nobody(installation), reason="a test") as work:
+            refusal = await actions.refuse_login(work, user_id=user_id)
+        assert (refusal.problem.status, refusal.problem.code) == (401, "invalid_credentials")
+    assert await installation.recorded("accounts.login_refused") == [{"user_id": str(known)}, {"user_id": None}]
+
+
+@pytest.mark.parametrize(("scope", "left"), [("local", 2), ("others", 1), ("all", 0)])
+async def test_logging_out_ends_and_records_each_session_of_its_scope(
+    installation: Installation, scope: Literal["local", "others", "all"], left: int
+) -> None:
+    ada = await installation.person()
+    call = await _as_person(installation, ada)
+    assert call.actor.person is not None
+    assert call.actor.session is not None
+    async with SystemWork(_nobody(installation), reason="a test") as work:
+        for _ in range(2):
+            await actions.start_session(work, user_id=call.actor.person)
+        await actions.log_out(work, user_id=call.actor.person, session_id=call.actor.session, scope=scope)
+    assert len(await installation.rows("select from tenantry.sessions where ended_at is null")) == left
+    ended = await installation.recorded(SessionEnded.kind)
+    assert len({event["session_id"] for event in ended}) == len(ended) == 3 - left
+    assert {event["why"] for event in ended} == {"logout"}
+
+
+async def test_the_steps_of_proving_and_asking_again_work_without_http(installation: Installation) -> None:
+    call, address = _nobody(installation), read_address("grace@example.com")
+    await exchanges.register(call, address=address, name="Grace", password=PASSWORD)
+    await exchanges.resend_verification(call, address=address)
+    token = await installation.mailed_token(address.typed)
+    assert len(await installation.mails()) == 2
+    signed_in = await exchanges.verify_with_password(call, token=token, password=PASSWORD)
+    assert signed_in.user.email == address.typed
+    with pytest.raises(LinkInvalid):
+        await exchanges.verify_with_password(call, token=token, password=PASSWORD)
 
 
 async def test_a_retried_mail_is_counted_once(installation: Installation) -> None:

@@ -174,7 +174,7 @@ class Connection:
         self.number, self.speech, self.answers = number, Speech(), Answers()
         self.client_gone = False
         self._proxy, self._client, self._server = proxy, client, server
-        self._mute = False  # this client is never answered again
+        self.mute = False  # this client is never answered again
 
     async def serve(self, startup: Message) -> None:
         """Relay until the server has closed its side: only then has it let go of locks and rolled back."""
@@ -182,7 +182,7 @@ class Connection:
         async with asyncio.TaskGroup() as group:
             requests = group.create_task(self._relay_requests(startup))
             await self._relay_replies()
-            if not self._mute:
+            if not self.mute:
                 requests.cancel()
 
     def reset(self) -> None:
@@ -200,8 +200,8 @@ class Connection:
 
     async def _deliver(self, message: Message) -> None:
         await self._proxy.toxics.passage()
-        self._mute = self._mute or self._proxy.toxics.stall
-        if self._mute or self.client_gone:
+        self.mute = self.mute or self._proxy.toxics.stall
+        if self.mute or self.client_gone:
             return
         # A client that hangs up is noticed where its requests are read; the server is read to its end.
         with suppress(ConnectionError):
@@ -241,7 +241,7 @@ class Connection:
         await _send(self._server, b"".join(message.data for message in unit))
 
     async def _carry_out(self, strike: Strike, unit: list[Message]) -> None:
-        self._mute = True
+        self.mute = True
         if strike.side is Side.AFTER:
             strike.answered = await self._executed(unit, strike.reply_deadline)
         try:
@@ -286,8 +286,7 @@ class PostgresProxy:
     def __init__(self, upstream: Upstream) -> None:
         self.toxics, self.upstream = Toxics(), upstream
         self.connections: set[Connection] = set()
-        self.counts_messages = False
-        self._served = 0
+        self.counts_messages, self._served = False, 0
         self._window: Window | None = None
         self._watch: Watch | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -340,6 +339,11 @@ class PostgresProxy:
         """Reset every open connection, as a restarted neighbour or a firewall does."""
         for connection in self.connections:
             connection.reset()
+
+    def forget(self) -> None:
+        """Let nothing more come back over the open connections, as a firewall that forgot them; new ones work."""
+        for connection in self.connections:
+            connection.mute = True
 
     def count(self, connection: Connection, kinds: str, sql: str) -> Strike | None:
         if self._window is None or (self._watch and not self._watch(connection.speech)):

@@ -67,12 +67,9 @@ class Replaying(Flow[list[str]]):
         return await self.stage.client.post(REFRESH, {"refresh_token": token})
 
 
-KINDS: Any = pytest.mark.parametrize("kind", [Refreshing, Replaying])
-
-
 @pytest.mark.faults
 @pytest.mark.timeout(600)
-@KINDS
+@pytest.mark.parametrize("kind", [Refreshing, Replaying])
 async def test_a_refresh_is_given_again_and_a_replay_refused_wherever_the_app_is_killed(
     stage: Stage, chosen: Chosen, kind: type[Flow[Any]]
 ) -> None:
@@ -81,7 +78,7 @@ async def test_a_refresh_is_given_again_and_a_replay_refused_wherever_the_app_is
 
 @pytest.mark.faults
 @pytest.mark.timeout(600)
-@KINDS
+@pytest.mark.parametrize("kind", [Refreshing, Replaying])
 async def test_a_refresh_is_given_again_and_a_replay_refused_wherever_the_connection_is_cut(
     stage: Stage, chosen: Chosen, kind: type[Flow[Any]]
 ) -> None:
@@ -90,7 +87,7 @@ async def test_a_refresh_is_given_again_and_a_replay_refused_wherever_the_connec
 
 @pytest.mark.faults
 @pytest.mark.timeout(600)
-@KINDS
+@pytest.mark.parametrize("kind", [Refreshing, Replaying])
 async def test_a_refresh_is_given_again_and_a_replay_refused_wherever_the_database_is_killed(
     mortal_stage: Stage, mortal: Mortal, chosen: Chosen, kind: type[Flow[Any]]
 ) -> None:

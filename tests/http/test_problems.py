@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from misbehaving import CANARY
-from raw_http import ask
+from raw_http import ask, send
 
 from tenantry.entrypoints.http import endpoint
 from tenantry.foundation.problems import every_problem
@@ -54,11 +54,13 @@ async def test_a_bad_token_is_told_from_a_missing_one_by_its_challenge(house: In
     assert answer.headers["www-authenticate"] == 'Bearer error="invalid_token"'
 
 
-async def test_a_large_body_is_a_problem_document(house: Installation) -> None:
-    answer = await house.client.request(
-        "POST", "/v1/auth/login", data=b" " * (1024 * 1024 + 1), headers={"content-type": "application/json"}
+async def test_a_large_body_is_a_problem_document_and_the_last_of_its_connection(house: Installation) -> None:
+    answer = await send(
+        house.origin,
+        b"POST /v1/auth/login HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        b"Content-Length: 9000000\r\n\r\n{",
     )
-    _is_a_problem(answer, 413, "too_large")
+    assert (answer.status, answer.json["code"], answer.header("connection")) == (413, "too_large", "close")
 
 
 async def test_a_strange_media_type_is_a_problem_document(house: Installation) -> None:

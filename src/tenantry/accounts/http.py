@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta
@@ -28,14 +29,29 @@ from tenantry.foundation.permission import ANYONE, ONESELF
 from tenantry.foundation.problems import FieldError, Invalid
 from tenantry.foundation.routes import Routes, Versioned
 from tenantry.foundation.security.passwords import Busy
+from tenantry.foundation.security.strength import SHORTEST
 from tenantry.foundation.text import Locale, Name, TimeZone, check_zone
 from tenantry.foundation.wire import Wire
 from tenantry.foundation.work import PersonWork
 
 routes = Routes("accounts")
 
-EmailText = Annotated[str, Meta(min_length=3, max_length=254, description="An e-mail address.")]
-PasswordText = Annotated[str, Meta(max_length=1024, description="10 to 1024 characters; every byte counts.")]
+# the formats are for the document: reading the address, and judging the password with typed reasons, refuse more
+EmailText = Annotated[
+    str,
+    Meta(min_length=3, max_length=254, description="An e-mail address.", extra_json_schema={"format": "idn-email"}),
+]
+PasswordText = Annotated[str, Meta(max_length=1024, description="A password; every byte counts.")]
+NewPassword = Annotated[
+    str,
+    Meta(
+        max_length=1024,
+        description="10 to 1024 characters, hard to guess and in no list of stolen ones.",
+        extra_json_schema={"minLength": SHORTEST},
+    ),
+]
+UserId = Annotated[str, Meta(pattern=f"^{USER_ID.start}", description="Names a person.")]
+Instant = Annotated[datetime, Meta(tz=True)]
 TokenText = Annotated[str, Meta(min_length=1, max_length=200, description="The token of a mailed link.")]
 Proof = Annotated[str, Meta(min_length=1, max_length=200, description="What registering answered with.")]
 RefreshText = Annotated[str, Meta(min_length=1, max_length=200, description="A refresh token.")]
@@ -44,12 +60,12 @@ RefreshText = Annotated[str, Meta(min_length=1, max_length=200, description="A r
 class UserView(Wire):
     """A person, as they see themselves."""
 
-    id: str
+    id: UserId
     email: str
     name: str
     locale: str
     timezone: str
-    created_at: datetime
+    created_at: Instant
 
 
 class Tokens(Wire):
@@ -66,7 +82,7 @@ class NewRegistration(Wire):
     """Who wants to join."""
 
     email: EmailText
-    password: PasswordText
+    password: NewPassword
     name: Name
 
 
@@ -79,6 +95,12 @@ class PendingRegistration(Wire):
 class Proofs(Wire):
     """The mailed token, and one proof of being the one who registered."""
 
+    described: ClassVar[Mapping[str, Any]] = {
+        "oneOf": [
+            {"required": [given], "properties": {given: {"type": "string"}, other: {"type": "null"}}}
+            for given, other in (("registration", "password"), ("password", "registration"))
+        ]
+    }
     token: TokenText
     registration: Proof | None = None
     password: PasswordText | None = None
@@ -113,6 +135,7 @@ class Logout(Wire):
 class ProfileChange(Wire):
     """What to change; what is left out stays."""
 
+    described: ClassVar[Mapping[str, Any]] = {"minProperties": 1}
     name: Name | msgspec.UnsetType = msgspec.UNSET
     locale: Locale | msgspec.UnsetType = msgspec.UNSET
     timezone: TimeZone | msgspec.UnsetType = msgspec.UNSET

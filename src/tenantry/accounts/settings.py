@@ -8,10 +8,12 @@ import msgspec
 
 from tenantry.settings import says
 
+LINK = r"^$|^https?://.*\{token\}"
+
 
 class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Where the links in mails about accounts lead."""
 
     link_verify: Annotated[
-        str | None, says("Link in a verification mail, with `{token}`. Default: our `/account/verify` page.")
-    ] = None
+        str, says("Link in a verification mail, with `{token}`. Default: our `/account/verify` page.", pattern=LINK)
+    ] = ""

@@ -43,7 +43,11 @@ def get_logger(name: str) -> FilteringBoundLogger:
 def redact(text: str) -> str:
     """The text without anything that could be used to get in."""
     masked = _SECRETS.sub(MASK, text)
-    return masked if len(masked) <= LONGEST else masked[:LONGEST] + "..."
+    if len(masked) > LONGEST:
+        # a trace begins with where it was called and ends with what went wrong
+        masked = f"{masked[: LONGEST // 4]} ... {masked[-3 * LONGEST // 4 :]}"
+    # half a character, as a file name or a client may hold, has no place in UTF-8
+    return masked if masked.isascii() else masked.encode("utf-8", "backslashreplace").decode()
 
 
 def _redact_all(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
@@ -27,7 +27,12 @@ _MESSAGE = re.compile(r" - at `([^`]*)`$")
 
 
 class Wire(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """The shape of something sent to us or by us; a field it does not know is refused."""
+    """The shape of something sent to us or by us; a field it does not know is refused.
+
+    `described` is what its handler also asks of it, as JSON Schema for the document.
+    """
+
+    described: ClassVar[Mapping[str, Any]] = {}
 
 
 @cache
@@ -55,19 +60,20 @@ def _shaped(body: bytes, kind: type[Shape]) -> Shape:
 def _refuse_tricks(body: bytes) -> None:
     if not body:
         raise Malformed("The request needs a body.")
-    if body.count(b"{") + body.count(b"[") > MAX_DEPTH and _depth(body) > MAX_DEPTH:
+    if body.count(b"{") + body.count(b"[") > MAX_DEPTH and _too_deep(body):
         raise Malformed(f"The body is nested deeper than {MAX_DEPTH} levels.")
     if b"\\u0000" in body or b"\0" in body:
         _refuse_nul(body)
     _refuse_duplicates(body)
 
 
-def _depth(body: bytes) -> int:
-    deepest = depth = 0
-    for mark in re.findall(rb"[\[{\]}]", _STRING.sub(b"", body)):
-        depth += 1 if mark in b"[{" else -1
-        deepest = max(deepest, depth)
-    return deepest
+def _too_deep(body: bytes) -> bool:
+    depth = 0
+    for mark in re.finditer(rb"[\[{\]}]", _STRING.sub(b"", body)):
+        depth += 1 if mark.group() in b"[{" else -1
+        if depth > MAX_DEPTH:
+            return True
+    return False
 
 
 def _refuse_nul(body: bytes) -> None:

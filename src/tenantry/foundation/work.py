@@ -76,29 +76,31 @@ class Work:
     ) -> None:
         if raised is None:
             await self._commit()
-            return
-        await self.runtime.database.abandon(self.connection)
-        await self._record_rollback()
-        if isinstance(raised, PostgresError):
-            raise problem_of(raised) from raised
-        if isinstance(raised, LOST):
-            raise DatabaseUnavailable from raised
+        else:
+            await self._roll_back(raised)
 
     async def _commit(self) -> None:
-        database = self.runtime.database
         try:
             await self._bundle.write(self.connection)
             await self.connection.execute("commit")
         except BaseException as error:
-            await database.abandon(self.connection)
-            if isinstance(error, PostgresError):
-                raise problem_of(error) from error
-            if isinstance(error, LOST):
-                raise DatabaseUnavailable from error
+            if isinstance(error, LOST) or not isinstance(error, PostgresError):
+                # nobody knows whether it was committed: what holds after a rollback only is not to be said
+                self._after.clear()
+            await self._roll_back(error)
             raise
-        database.pool.release(self.connection)
+        self.runtime.database.pool.release(self.connection)
         if self._bundle.jobs:
             self.runtime.bell.ring()
+
+    async def _roll_back(self, cause: BaseException) -> None:
+        """Give the connection back, then raise what the cause means to a caller, unless it says so itself."""
+        await self.runtime.database.abandon(self.connection)
+        await self._record_rollback()
+        if isinstance(cause, PostgresError):
+            raise problem_of(cause) from cause
+        if isinstance(cause, LOST):
+            raise DatabaseUnavailable from cause
 
     async def _record_rollback(self) -> None:
         if self._after:

@@ -47,8 +47,9 @@ async def test_a_database_made_later_has_the_statement_statistics_too(running: t
 
 
 async def test_only_a_throw_away_server_gives_up_durability(running: tuple[str, Path], folder: Path) -> None:
-    promises = ("fsync", "synchronous_commit", "full_page_writes")
-    assert [await ask(running[0], f"show {name}") for name in promises] == ["off"] * 3
+    promises = ("fsync", "full_page_writes", "synchronous_commit")
+    # what was acknowledged survives a killed server either way; only the machine could lose it
+    assert [await ask(running[0], f"show {name}") for name in promises] == ["off", "off", "on"]
     with started(folder, durable=True) as dsn:
         assert [await ask(dsn, f"show {name}") for name in promises] == ["on"] * 3
 

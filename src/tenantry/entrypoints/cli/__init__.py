@@ -14,6 +14,7 @@ from asyncpg.exceptions import PostgresError
 
 from tenantry.entrypoints.cli import dev, look, processes, reference, schema, seed
 from tenantry.entrypoints.cli.assembly import Assembly
+from tenantry.entrypoints.port import PortTaken
 from tenantry.foundation.data.embedded import EmbeddedPostgresFailed
 from tenantry.foundation.data.login import DangerousLogin
 from tenantry.foundation.data.migrations import MigrationFailed
@@ -32,7 +33,7 @@ def run(assemble: Callable[[], Any]) -> None:
         _end(REFUSED, *error.faults)
     except Unavailable as problem:
         _end(OUT_OF_REACH, problem.detail)
-    except (Problem, MigrationFailed, EmbeddedPostgresFailed, DangerousLogin) as refusal:
+    except (Problem, MigrationFailed, EmbeddedPostgresFailed, DangerousLogin, PortTaken) as refusal:
         _end(REFUSED, str(refusal))
     except (OSError, TimeoutError, PostgresError) as error:
         _end(OUT_OF_REACH, f"out of reach: {error}")

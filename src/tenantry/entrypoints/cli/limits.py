@@ -18,6 +18,7 @@ from typing import Any
 from tenantry.foundation.domain import Domain, Registry
 
 OURS = ("tenantry.foundation", "tenantry.entrypoints")
+LIMITING = (int, float, timedelta)
 DAY, HOUR, MINUTE = 86_400, 3600, 60
 
 
@@ -26,9 +27,9 @@ def limits_of(registry: Registry) -> Iterator[Sequence[str]]:
     for package in (*OURS, *map(_package, registry.domains)):
         for name, path in sorted(_files(package)):
             for constants, sentence in _documented(path):
-                module = importlib.import_module(name)
-                values = ", ".join(_shown(getattr(module, constant)) for constant in constants)
-                yield sentence, values, f"`{name}.{', '.join(constants)}`"
+                values = [getattr(importlib.import_module(name), constant) for constant in constants]
+                if all(isinstance(value, LIMITING) for value in values):
+                    yield sentence, ", ".join(map(_shown, values)), f"`{name}.{', '.join(constants)}`"
 
 
 def _package(domain: Domain) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from tenantry.entrypoints.dev.child import Child
 from tenantry.entrypoints.dev.environment import development_environment
+from tenantry.entrypoints.port import PortTaken, refuse_taken_port
 from tenantry.foundation.data import migrations
 from tenantry.foundation.data.embedded import EmbeddedPostgres
 
@@ -115,11 +115,12 @@ class Household:
 
     def _wait_for_port(self) -> None:
         deadline = time.monotonic() + PORT_PATIENCE
-        while not _is_free(self._port):
-            if time.monotonic() > deadline:
-                raise NotStarted(
-                    f"Port {self._port} is in use: stop what listens there, or choose another with --port."
-                )
+        while True:
+            try:
+                return refuse_taken_port("127.0.0.1", self._port)
+            except PortTaken:
+                if time.monotonic() > deadline:
+                    raise
             time.sleep(LOOK_EVERY)
 
     def _stop_children(self) -> None:
@@ -131,14 +132,3 @@ class Household:
 
     def _stop(self, *_: object) -> None:
         self._stopping = True
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        # as the server will: connections of the last run that linger do not count
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True

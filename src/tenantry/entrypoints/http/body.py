@@ -13,6 +13,8 @@ MAX_BODY = 1024 * 1024
 """Bytes of a request's body."""
 PATIENCE = 30.0
 """Seconds for a body to arrive."""
+# what is left of the body is not read, so that nothing can follow it on this connection
+CLOSE = {"connection": "close"}
 _JSON_TYPES = frozenset((b"application/json", b"application/json;charset=utf-8"))
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -26,7 +28,7 @@ async def read_body(arrival: Arrival, receive: Receive) -> bytes:
     """The whole body, or the Problem it is."""
     length = arrival.headers.get(b"content-length")
     if length is not None and (not length.isdigit() or int(length) > MAX_BODY):
-        raise TooLarge
+        raise TooLarge(headers=CLOSE)
     if b"content-encoding" in arrival.headers:
         raise UnsupportedMediaType("Send the body without a content encoding.")
     try:
@@ -49,7 +51,7 @@ async def _whole(receive: Receive) -> bytes:
         part = message.get("body", b"")
         size += len(part)
         if size > MAX_BODY:
-            raise TooLarge
+            raise TooLarge(headers=CLOSE)
         parts.append(part)
         if not message.get("more_body", False):
             return b"".join(parts) if len(parts) > 1 else part

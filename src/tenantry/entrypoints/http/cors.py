@@ -30,6 +30,8 @@ class Cors:
 
     def headers(self, arrival: Arrival) -> list[tuple[bytes, bytes]]:
         """What a browser needs to see to show the answer to a page of this origin."""
+        if not self._origins:
+            return []
         origin = arrival.headers.get(b"origin", b"")
         if origin not in self._origins:
             return [(b"vary", b"origin")]

@@ -13,14 +13,13 @@ from tenantry.entrypoints.http.body import HungUp
 from tenantry.entrypoints.http.cors import Cors
 from tenantry.entrypoints.http.reply import Reply, problem_reply
 from tenantry.entrypoints.http.witness import Witness
-from tenantry.foundation.problems import Internal, MethodNotAllowed, NotFound, Problem
+from tenantry.foundation.problems import Internal, Malformed, MethodNotAllowed, NotFound, Problem
 
 App = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 ARRIVAL, REPLY = "tenantry.arrival", "tenantry.reply"
 
 SAFE: tuple[tuple[bytes, bytes], ...] = (
-    (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-opener-policy", b"same-origin"),
@@ -49,11 +48,7 @@ class Gate:
     async def _request(self, scope: dict[str, Any], receive: Any, send: Send) -> None:
         started = time.perf_counter()
         arrival = self._reception.read(scope)
-        try:
-            reply = await self._reply(scope, receive, arrival)
-        except HungUp:
-            self._witness.saw(arrival, 499, started)
-            return
+        reply = await self._reply(scope, receive, arrival)
         await self._send(reply, arrival, send)
         self._witness.saw(arrival, reply.status, started)
 
@@ -67,7 +62,8 @@ class Gate:
         except Problem as problem:
             arrival.problem = problem
         except HungUp:
-            raise
+            # told to nobody if the client has left; but a chunk that is none looks the same, and it is still there
+            arrival.problem = Malformed("The body ended before it was complete.")
         except Exception as error:  # noqa: BLE001  (the last layer: whatever it is, the client gets a document)
             arrival.problem, arrival.failure = Internal(), error
         return problem_reply(arrival.problem, arrival.request_id)
@@ -93,11 +89,11 @@ class Gate:
         headers = [
             *reply.headers,
             *self._always,
+            (b"cache-control", reply.caching),
             (b"content-security-policy", reply.policy),
             (b"x-request-id", arrival.request_id.encode()),
         ]
-        if b"origin" in arrival.headers:
-            headers += self._cors.headers(arrival)
+        headers += self._cors.headers(arrival)
         if reply.status not in {304, 204}:
             headers.append((b"content-length", b"%d" % len(reply.body)))
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})

@@ -10,6 +10,9 @@ from typing import Any
 
 import msgspec
 
+from tenantry.entrypoints.http.arrival import BadHost
+from tenantry.entrypoints.http.endpoint import TookTooLong
+from tenantry.foundation.data.pool import DatabaseBusy, DatabaseUnavailable
 from tenantry.foundation.domain import Registry
 from tenantry.foundation.problems import (
     Forbidden,
@@ -24,25 +27,44 @@ from tenantry.foundation.problems import (
     Unauthenticated,
     Unavailable,
     UnsupportedMediaType,
+    every_problem,
 )
+from tenantry.foundation.refusals import NoSpace, Overloaded, SessionEnded
 from tenantry.foundation.routes import Route
 from tenantry.settings import Settings
 
 REF = "#/components/schemas/{name}"
 PROBLEM = "#/components/schemas/Problem"
-EVERY = (Malformed, MethodNotAllowed, HeadersTooLarge, Internal, Unavailable)
+LATER = (Unavailable, DatabaseUnavailable, DatabaseBusy, Overloaded, NoSpace, TookTooLong)
+EVERY = (Malformed, BadHost, MethodNotAllowed, HeadersTooLarge, Internal, *LATER)
 WITH_BODY = (Invalid, TooLarge, UnsupportedMediaType)
 REQUEST_ID = {
     "description": "Names this request in our logs and in problem documents.",
-    "schema": {"type": "string"},
+    "required": True,
+    "schema": {"type": "string", "pattern": "^[A-Za-z0-9-]{8,64}$"},
 }
+ETAG = {
+    "description": "The version of what was read.",
+    "required": True,
+    "schema": {"type": "string", "pattern": '^"v[0-9]+"$'},
+}
+BESIDE = {
+    401: ("WWW-Authenticate", "How to prove who is calling.", {"type": "string", "pattern": "^Bearer"}),
+    405: ("Allow", "The methods that this address answers to.", {"type": "string"}),
+    503: ("Retry-After", "Seconds until it makes sense to try again.", {"type": "integer", "minimum": 1}),
+}
+NO_NUL = r"^[^\x00]*$"
+"""What every text in a body obeys; decoding refuses the rest."""
 _PARAMETER = re.compile(r"\{(\w+)\}")
 
 
 def describe(registry: Registry, settings: Settings) -> dict[str, Any]:
     """The whole document."""
-    shapes = [shape for route in registry.routes for shape in (route.body, route.answer) if _is_struct(shape)]
-    _, schemas = msgspec.json.schema_components(shapes, ref_template=REF)
+    schemas = _schemas(route.answer for route in registry.routes)
+    bodies = [route.body for route in registry.routes if route.body is not None]
+    schemas |= {name: _without_nul(schema) for name, schema in _schemas(bodies).items()}
+    for body in bodies:
+        schemas[body.__name__] |= getattr(body, "described", {})
     paths: dict[str, dict[str, Any]] = defaultdict(dict)
     for route in registry.routes:
         paths[route.path][route.method.lower()] = _operation(route)
@@ -57,7 +79,7 @@ def describe(registry: Registry, settings: Settings) -> dict[str, Any]:
         "tags": [{"name": domain.name} for domain in registry.domains if domain.routes],
         "paths": dict(paths),
         "components": {
-            "schemas": {**schemas, "Problem": _problem_schema(registry.problems)},
+            "schemas": {**schemas, "Problem": _problem_schema(_known_problems(registry))},
             "securitySchemes": {
                 "bearer": {
                     "type": "http",
@@ -68,6 +90,19 @@ def describe(registry: Registry, settings: Settings) -> dict[str, Any]:
             },
         },
     }
+
+
+def _schemas(shapes: Iterable[Any]) -> dict[str, Any]:
+    return msgspec.json.schema_components(filter(_is_struct, shapes), ref_template=REF)[1]
+
+
+def _without_nul(schema: Any) -> Any:
+    if isinstance(schema, list):
+        return [_without_nul(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    bare = schema.get("type") == "string" and not {"pattern", "format"} & schema.keys()
+    return {name: _without_nul(part) for name, part in schema.items()} | ({"pattern": NO_NUL} if bare else {})
 
 
 def _is_struct(shape: Any) -> bool:
@@ -126,20 +161,30 @@ def _header_parameters(route: Route) -> Iterable[dict[str, Any]]:
             "in": "header",
             "required": False,
             "description": "The `ETag` that was read; another one by now answers 412.",
-            "schema": {"type": "string", "pattern": '^("v[0-9]{1,9}"|\\*)$'},
+            "schema": {"anyOf": [{"type": "string", "pattern": '^"v[0-9]{1,9}"$'}, {"const": "*"}]},
+            "example": '"v1"',
+        }
+    if route.versioned and route.method == "GET":
+        yield {
+            "name": "If-None-Match",
+            "in": "header",
+            "required": False,
+            "description": "The `ETag` that was read; if it still holds, the answer is an empty 304.",
+            "schema": {"type": "string"},
+            "example": '"v1"',
         }
 
 
 def _responses(route: Route) -> dict[str, Any]:
     headers: dict[str, Any] = {"X-Request-ID": REQUEST_ID}
     if route.versioned:
-        headers["ETag"] = {"description": "The version of what was read.", "schema": {"type": "string"}}
+        headers["ETag"] = ETAG
     good: dict[str, Any] = {"description": "Done.", "headers": headers}
     if _is_struct(route.answer):
         good["content"] = {"application/json": _content(route.answer, route.answer_example)}
     responses = {str(route.status): good}
     if route.versioned and route.method == "GET":
-        responses["304"] = {"description": "Not changed since the version in If-None-Match."}
+        responses["304"] = {"description": "Not changed since the version in If-None-Match.", "headers": headers}
     by_status: dict[int, list[type[Problem]]] = defaultdict(list)
     for problem in dict.fromkeys(_problems(route)):
         by_status[problem.status].append(problem)
@@ -156,9 +201,9 @@ def _problems(route: Route) -> Iterable[type[Problem]]:
         if route.method != "GET":
             yield from WITH_BODY
     if not route.public:
-        yield from (Unauthenticated, Forbidden)
+        yield from (Unauthenticated, SessionEnded, Forbidden)
     elif any(issubclass(problem, Unauthenticated) for problem in route.problems):
-        yield Unauthenticated
+        yield from (Unauthenticated, SessionEnded)
     if route.ids:
         yield NotFound
 
@@ -167,11 +212,20 @@ def _refusal(kinds: list[type[Problem]]) -> dict[str, Any]:
     examples = {
         kind.code: {"summary": kind.sentence(), "value": kind.sample().document("0199d2e8-req")} for kind in kinds
     }
+    headers: dict[str, Any] = {"X-Request-ID": REQUEST_ID}
+    if beside := BESIDE.get(kinds[0].status):
+        name, description, schema = beside
+        headers[name] = {"description": description, "required": True, "schema": schema}
     return {
         "description": " ".join(dict.fromkeys(kind.sentence() for kind in kinds)),
-        "headers": {"X-Request-ID": REQUEST_ID},
+        "headers": headers,
         "content": {"application/problem+json": {"schema": {"$ref": PROBLEM}, "examples": examples}},
     }
+
+
+def _known_problems(registry: Registry) -> set[type[Problem]]:
+    """What the domains declare, and what the house itself refuses with, on whichever page."""
+    return {*registry.problems, *(kind for kind in every_problem() if kind.__module__.startswith("tenantry."))}
 
 
 def _problem_schema(problems: Iterable[type[Problem]]) -> dict[str, Any]:

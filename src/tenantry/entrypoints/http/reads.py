@@ -57,10 +57,10 @@ def _healthz(readiness: Readiness) -> Endpoint:
 
 
 def _jwks(runtime: Runtime) -> Endpoint:
-    headers = [(b"cache-control", b"public, max-age=600")]
-
     async def jwks(scope: dict[str, Any], receive: Any, arrival: Arrival) -> Reply:
-        await runtime.keys.refresh()
-        return json_reply({"keys": runtime.keys.jwks}, headers=headers)
+        # a database that is away hides no keys: the ring keeps itself fresh and knows the last ones
+        if not runtime.keys.ready:
+            await runtime.keys.refresh(urgent=True)
+        return json_reply({"keys": runtime.keys.jwks}, caching=b"public, max-age=600")
 
     return jwks

@@ -24,11 +24,12 @@ class Reply(msgspec.Struct):
     body: bytes = b""
     headers: list[tuple[bytes, bytes]] = []
     policy: bytes = NOTHING
+    caching: bytes = b"no-store"
 
 
-def json_reply(value: Any, *, status: int = 200, headers: list[tuple[bytes, bytes]] | None = None) -> Reply:
+def json_reply(value: Any, *, caching: bytes = b"no-store") -> Reply:
     """A value as JSON."""
-    return Reply(status, encode(value), [JSON, *(headers or ())])
+    return Reply(200, encode(value), [JSON], caching=caching)
 
 
 def problem_reply(problem: Problem, request_id: str) -> Reply:

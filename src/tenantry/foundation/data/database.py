@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -20,6 +21,7 @@ from asyncpg.exceptions import (
 from tenantry.foundation.data.clock import Clock
 from tenantry.foundation.data.pool import DatabaseUnavailable, Pool
 
+OPENING_WITHIN, ROLLBACK_WITHIN = 3.0, 2.0
 APP, SYSTEM = "tenantry_app", "tenantry_system"
 # InternalClientError: what a connection answers between its server's farewell and the end of its socket
 LOST = (
@@ -76,8 +78,10 @@ class Database:
         try:
             yield connection
             await connection.execute("commit")
-        except BaseException:
+        except BaseException as error:
             await self.abandon(connection)
+            if isinstance(error, LOST):
+                raise DatabaseUnavailable from error
             raise
         self.pool.release(connection)
 
@@ -87,7 +91,9 @@ class Database:
         try:
             return await self._open(opening)
         except LOST:
-            # an idle connection died with its server; nothing was asked of it yet, so a second try is safe
+            # an idle connection died with its server, and with it perhaps all the others: nothing was asked of it yet,
+            # so a second try on a new one is safe
+            self.pool.forget_idle()
             try:
                 return await self._open(opening)
             except LOST as error:
@@ -96,12 +102,16 @@ class Database:
     async def _open(self, opening: str) -> Connection[Any]:
         connection = await self.pool.acquire()
         try:
-            await connection.execute(opening)
-        except LOST:
+            await connection.execute(opening, timeout=OPENING_WITHIN)
+        except (PostgresConnectionError, OperatorInterventionError):
             self.pool.discard(connection)
             raise
-        except BaseException:
+        except PostgresError:
             await self.abandon(connection)
+            raise
+        except BaseException:
+            # unanswered: it may be in the transaction by the time that somebody else would use it
+            self.pool.discard(connection)
             raise
         return connection
 
@@ -109,7 +119,9 @@ class Database:
         """Roll back; a connection that cannot even do that is closed."""
         try:
             if not connection.is_closed() and connection.is_in_transaction():
-                await connection.execute("rollback", timeout=2)
+                # not its own `timeout`, which does not count the wait for a statement that is being cancelled
+                async with asyncio.timeout(ROLLBACK_WITHIN):
+                    await connection.execute("rollback")
         except (*LOST, PostgresError):
             self.pool.discard(connection)
         except BaseException:

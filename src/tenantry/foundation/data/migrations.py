@@ -76,7 +76,7 @@ async def migrate(
         for revision, sql in plan(await current(connection)):
             await _step(connection, sql)
             done.append(revision)
-        await _step(connection, _grants(app_login) + _clock(test_clock))
+        await _step(connection, _grants(app_login, connection.get_server_version().major) + _clock(test_clock))
         return done
     finally:
         await connection.close()
@@ -116,9 +116,13 @@ async def _step(connection: Connection[Any], sql: str, *, tries: int = 10) -> No
             raise
 
 
-def _grants(app_login: str | None) -> str:
-    logins = ["current_user"] + ([f'"{app_login}"'] if app_login else [])
-    grants = [f"grant tenantry_app, tenantry_system to {login}" for login in logins]
+def _grants(app_login: str | None, server: int) -> str:
+    # not inherited: a login that forgot to take a role must see nothing, instead of what both roles together see
+    how = " with inherit false, set true" if server >= 16 else ""
+    logins = ["current_user"] + ([_quoted(app_login)] if app_login else [])
+    grants = [f"grant tenantry_app, tenantry_system to {login}{how}" for login in logins]
+    if app_login and not how:
+        grants.append(f"alter role {_quoted(app_login)} noinherit")
     limits = [
         f"alter role {login} set {limit}"
         for login in logins
@@ -131,6 +135,10 @@ def _grants(app_login: str | None) -> str:
     usage = [f"grant usage on schema tenantry to {login}; grant select on {TABLE} to {login}" for login in logins]
     readable = [f"grant select on {TABLE} to tenantry_app, tenantry_system"]
     return "; ".join(grants + limits + usage + readable) + ";"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _clock(test_clock: bool) -> str:

@@ -73,6 +73,12 @@ class Pool:
             connection.terminate()
         self._give_place()
 
+    def forget_idle(self) -> None:
+        """Close what is idle, because one of them turned out to be dead; new ones take their places."""
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            self.discard(connection)
+
     def close(self) -> None:
         """Close what is idle; what is handed out is closed by its holder's release."""
         idle, self._idle = self._idle, []
