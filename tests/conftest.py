@@ -13,7 +13,6 @@ from tenantry.foundation.data.embedded import EmbeddedPostgres
 from tenantry.foundation.domain import Registry
 from tenantry.testing import Databases, Installation, installed
 
-
 # tests that may be skipped in CI, by a part of their name, each with its reason
 MAY_BE_SKIPPED: dict[str, str] = {}
 

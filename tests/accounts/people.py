@@ -48,6 +48,6 @@ def added(before: dict[str, int], after: dict[str, int]) -> dict[str, int]:
 async def patiently(ask: Callable[[], Awaitable[Response]]) -> Response:
     """What a well-behaved client gets in the end: it asks again as long as it is told that the house is busy."""
     deadline = time.monotonic() + 20
-    while (answer := await ask()).status == 503 and time.monotonic() < deadline:
+    while (answer := await ask()).status == 503 and time.monotonic() < deadline:  # noqa: ASYNC110
         await asyncio.sleep(0.02)
     return answer

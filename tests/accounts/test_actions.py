@@ -10,12 +10,12 @@ import pytest
 from tenantry.accounts import actions, exchanges, queries
 from tenantry.accounts.events import SessionEnded
 from tenantry.accounts.models import Credential
-from tenantry.accounts.problems import AddressTaken, LinkInvalid, VersionMismatch
+from tenantry.accounts.problems import AddressTaken, LinkInvalid
 from tenantry.foundation.action import Refusal
 from tenantry.foundation.call import NOBODY, Actor, Call
 from tenantry.foundation.data.ids import SESSION_ID, USER_ID, new_id
 from tenantry.foundation.net.address import read_address
-from tenantry.foundation.problems import Forbidden, Unavailable
+from tenantry.foundation.problems import Forbidden, Unavailable, VersionMismatch
 from tenantry.foundation.refusals import SessionEnded as SessionHasEnded
 from tenantry.foundation.security.refresh import RefreshClaim
 from tenantry.foundation.work import PersonWork, SystemWork
@@ -29,7 +29,9 @@ def _nobody(house: Installation) -> Call:
 
 async def _as_person(house: Installation, ada: Client) -> Call:
     claims = await house.runtime.keys.verify(ada.tokens["access_token"])
-    return Call(house.runtime, Actor("person", USER_ID.read(claims.sub), SESSION_ID.read(claims.sid)), "request-of-a-test")
+    return Call(
+        house.runtime, Actor("person", USER_ID.read(claims.sub), SESSION_ID.read(claims.sid)), "request-of-a-test"
+    )
 
 
 async def _history(house: Installation) -> list[str]:
@@ -115,7 +117,9 @@ async def test_a_hash_that_was_replaced_meanwhile_lets_nobody_in(house: Installa
 
 
 @pytest.mark.parametrize("state", ["disabled_at", "closed_at"])
-async def test_an_account_disabled_while_its_password_was_checked_lets_nobody_in(house: Installation, state: str) -> None:
+async def test_an_account_disabled_while_its_password_was_checked_lets_nobody_in(
+    house: Installation, state: str
+) -> None:
     ada = await house.person()
     async with SystemWork(_nobody(house), reason="a test") as work:
         credential = await queries.credential_of_address(work, email_key=ada.email)
@@ -182,10 +186,15 @@ async def test_without_a_signing_key_nothing_is_used_up(installation: Installati
 async def test_only_expired_registrations_are_removed(installation: Installation) -> None:
     await installation.register("fresh@example.com")
     await installation.register("stale@example.com")
-    await installation.rows("update tenantry.registrations set expires_at = tenantry.now() - interval '1 s' where email = 'stale@example.com'")
+    await installation.rows(
+        "update tenantry.registrations set expires_at = tenantry.now() - interval '1 s'"
+        " where email = 'stale@example.com'"
+    )
     async with SystemWork(_nobody(installation), reason="a test") as work:
         assert await actions.remove_expired_registrations(work) == 1
-    assert [row["email"] for row in await installation.rows("select email from tenantry.registrations")] == ["fresh@example.com"]
+    assert [row["email"] for row in await installation.rows("select email from tenantry.registrations")] == [
+        "fresh@example.com"
+    ]
 
 
 async def test_asking_to_join_keeps_a_registration_and_joining_takes_it(installation: Installation) -> None:
@@ -217,7 +226,10 @@ async def test_asking_for_the_mail_again_is_about_the_newest_registration(instal
 
 
 async def test_an_operator_adds_a_person_who_can_sign_in_at_once(installation: Installation) -> None:
-    call, address = _nobody(installation), read_address("grace@example.com")
+    call = Call(installation.runtime, Actor("cli", name="test"), "test-request")
+    address = read_address("grace@example.com")
+    with pytest.raises(Forbidden):
+        await exchanges.add_person(_nobody(installation), address=address, name="Eve", password=PASSWORD)
     user = await exchanges.add_person(call, address=address, name="Grace", password=PASSWORD)
     assert user.email == "grace@example.com"
     login = {"email": user.email, "password": PASSWORD}

@@ -14,7 +14,9 @@ async def _register(house: Installation, email: str) -> tuple[int, dict[str, str
     return seen(await house.client.post("/v1/auth/register", body))
 
 
-async def _log_in(house: Installation, email: str, password: str = "not the right one") -> tuple[int, dict[str, str], object]:
+async def _log_in(
+    house: Installation, email: str, password: str = "not the right one"
+) -> tuple[int, dict[str, str], object]:
     return seen(await house.client.post("/v1/auth/login", {"email": email, "password": password}))
 
 
@@ -58,7 +60,9 @@ async def test_a_wrong_password_and_an_unknown_address_leave_the_same_rows_and_c
     for email in (ada.email, "nobody@example.com"):
         before, hashed = await row_counts(installation), installation.runtime.passwords.submitted
         await _log_in(installation, email)
-        traces.append((added(before, await row_counts(installation)), installation.runtime.passwords.submitted - hashed))
+        traces.append(
+            (added(before, await row_counts(installation)), installation.runtime.passwords.submitted - hashed)
+        )
     assert traces[0] == traces[1]
     assert traces[0][1] == 1
 
@@ -71,7 +75,9 @@ async def test_registering_a_known_and_an_unknown_address_leaves_the_same_rows_a
     for email in (ada.email, "nobody@example.com"):
         before, hashed = await row_counts(installation), installation.runtime.passwords.submitted
         await _register(installation, email)
-        traces.append((added(before, await row_counts(installation)), installation.runtime.passwords.submitted - hashed))
+        traces.append(
+            (added(before, await row_counts(installation)), installation.runtime.passwords.submitted - hashed)
+        )
     assert traces[0] == traces[1]
     assert traces[0][1] == 1
 

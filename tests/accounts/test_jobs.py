@@ -56,7 +56,7 @@ FORGED = [
 ]
 
 
-@pytest.mark.parametrize("headers", FORGED, ids=lambda headers: "+".join(headers))
+@pytest.mark.parametrize("headers", FORGED, ids="+".join)
 async def test_no_header_changes_where_a_link_leads(house: Installation, headers: dict[str, str]) -> None:
     address = f"forged{FORGED.index(headers)}@example.com"
     body = {"email": address, "password": PASSWORD, "name": "Ada"}
@@ -74,9 +74,7 @@ async def test_a_strange_host_gets_no_mail_sent(house: Installation) -> None:
     assert "host@example.com" not in {mail.to for mail in await house.mails()}
 
 
-async def test_the_link_follows_the_operators_template(
-    database_url: str, registry: Registry, tmp_path: Path
-) -> None:
+async def test_the_link_follows_the_operators_template(database_url: str, registry: Registry, tmp_path: Path) -> None:
     template = {"TENANTRY_LINK_VERIFY": "https://app.example.com/welcome#{token}"}
     async with installed(database_url, tmp_path, registry=registry, environ=template) as house:
         proof = await house.register("ada@example.com")
@@ -87,7 +85,10 @@ async def test_the_link_follows_the_operators_template(
         assert (await house.client.post("/v1/auth/verify-email", body)).status == 200
 
 
-@pytest.mark.parametrize("name", ['<a href="https://evil.example">click</a>', "{{ 7*7 }}", "{% raw %}", "https://evil.example", "\u202etxt.exe"])
+@pytest.mark.parametrize(
+    "name",
+    ['<a href="https://evil.example">click</a>', "{{ 7*7 }}", "{% raw %}", "https://evil.example", "\u202etxt.exe"],
+)
 async def test_a_name_is_inert_in_mails(house: Installation, name: str) -> None:
     address = f"inert{abs(hash(name))}@example.com"
     for _ in range(2):
@@ -98,7 +99,9 @@ async def test_a_name_is_inert_in_mails(house: Installation, name: str) -> None:
     for mail in mails:
         for part in (mail.subject, mail.text, mail.html):
             assert "evil.example" not in part
-            assert "49" not in part.replace(mail.id, "").partition("token=")[0].partition("http")[0] or name != "{{ 7*7 }}"
+            assert (
+                "49" not in part.replace(mail.id, "").partition("token=")[0].partition("http")[0] or name != "{{ 7*7 }}"
+            )
 
 
 async def test_a_mail_that_could_not_be_sent_is_sent_later_with_the_same_link(
@@ -120,7 +123,7 @@ async def test_a_mail_that_could_not_be_sent_is_sent_later_with_the_same_link(
     assert await installation.mails() == []
     await installation.rows("update tenantry.jobs set run_at = tenantry.now(), due = true")
     await installation.drain_jobs()
-    (mail,) = await installation.mails()
+    assert len(await installation.mails()) == 1
     assert len(set(tried)) == 1
     assert len(tried) == 2
     assert len(await installation.rows("select from tenantry.registration_mails")) == 1
@@ -134,14 +137,18 @@ async def test_a_registration_that_is_gone_mails_nobody(installation: Installati
     assert await installation.rows("select from tenantry.dead_letters") == []
 
 
-async def test_a_registration_that_expired_before_its_mail_mails_nobody(clocked: Installation, clock: HandClock) -> None:
+async def test_a_registration_that_expired_before_its_mail_mails_nobody(
+    clocked: Installation, clock: HandClock
+) -> None:
     await clocked.register("ada@example.com")
     clock.advance(hours=25)
     await clocked.drain_jobs()
     assert await clocked.mails() == []
 
 
-async def test_an_address_that_was_proven_before_its_second_mail_gets_no_second_link(installation: Installation) -> None:
+async def test_an_address_that_was_proven_before_its_second_mail_gets_no_second_link(
+    installation: Installation,
+) -> None:
     ada = await installation.person("ada@example.com")
     await installation.register(ada.email)
     await installation.drain_jobs()

@@ -134,7 +134,9 @@ async def test_a_session_ends_after_ninety_days_however_often_it_is_refreshed(
 
 
 @pytest.mark.parametrize("state", ["disabled_at", "closed_at"])
-async def test_a_disabled_or_closed_account_is_refused_at_the_very_next_request(house: Installation, state: str) -> None:
+async def test_a_disabled_or_closed_account_is_refused_at_the_very_next_request(
+    house: Installation, state: str
+) -> None:
     ada = await house.person()
     assert (await ada.get("/v1/users/me")).status == 200
     await house.rows(f"update tenantry.users set {state} = tenantry.now() where email = $1", ada.email)
@@ -266,9 +268,7 @@ async def _runtime(url: str, folder: Path, registry: Registry, clock: Clock) -> 
 STEPS = st.lists(st.one_of(st.integers(-4, -1), st.sampled_from([1.0, 9.0, 11.0])), min_size=1, max_size=14)
 
 
-def test_any_history_of_refreshes_follows_the_rules(
-    database_url: str, registry: Registry, tmp_path: Path
-) -> None:
+def test_any_history_of_refreshes_follows_the_rules(database_url: str, registry: Registry, tmp_path: Path) -> None:
     """Negative steps present the newest token (-1) or an older one; positive steps let seconds pass."""
     clock = MovableClock()
 
@@ -305,9 +305,12 @@ def test_any_history_of_refreshes_follows_the_rules(
             runner.run(_join(runtime))
 
             @settings(
-                max_examples=60, deadline=None, database=None, derandomize=True,
+                max_examples=60,
+                deadline=None,
+                database=None,
+                derandomize=True,
                 suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-            )  # fmt: skip
+            )
             @given(steps=STEPS)
             def histories(steps: list[int | float]) -> None:
                 runner.run(follow(runtime, steps))

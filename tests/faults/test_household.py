@@ -126,7 +126,7 @@ async def test_an_interrupt_before_it_is_ready_ends_it_quietly(house: House, mom
         await eventually(reached, within=20)
         family = house.family()
         os.killpg(house.pid, signal.SIGINT)
-        assert await house.ended(within=30) == 0
+        assert await house.ended(within=30) == 0, house.lines()
         await house.gone(family, within=1)
     finally:
         await house.kill()

@@ -44,7 +44,8 @@ class PostOffice:
         return "250 ok"
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
-        await self._at("handed over")
+        if await self._at("handed over"):
+            return "451 not now"
         self.taken.append(envelope.content)
         await self._at("accepted")
         return "250 ok"
@@ -53,10 +54,12 @@ class PostOffice:
         await self._at("told")
         return "221 bye"
 
-    async def _at(self, step: str) -> None:
-        if step == self.step and not self.done.is_set():
-            self.done.set()
-            await self.deed()
+    async def _at(self, step: str) -> bool:
+        if step != self.step or self.done.is_set():
+            return False
+        self.done.set()
+        await self.deed()
+        return True
 
 
 @asynccontextmanager

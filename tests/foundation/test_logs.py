@@ -56,7 +56,16 @@ async def _secrets() -> dict[str, str]:
     }
 
 
-SURROUNDINGS = ["{}", "token={}", 'Bearer {}"', "https://a.example/verify?token={}&x=1", "({}),", "postgresql://{}@db:5432/x", "[{}]", "a\n{}\nb"]
+SURROUNDINGS = [
+    "{}",
+    "token={}",
+    'Bearer {}"',
+    "https://a.example/verify?token={}&x=1",
+    "({}),",
+    "postgresql://{}@db:5432/x",
+    "[{}]",
+    "a\n{}\nb",
+]
 
 
 @pytest.mark.parametrize("text", SURROUNDINGS)
@@ -81,7 +90,14 @@ def _tokens() -> dict[str, str]:
 
 
 def test_what_is_no_secret_stays() -> None:
-    for plain in (USER_ID.text(new_id()), str(new_id()), "/v1/users/me", "accounts.user_joined", "postgresql://db:5432/x", "12:30:01"):
+    for plain in (
+        USER_ID.text(new_id()),
+        str(new_id()),
+        "/v1/users/me",
+        "accounts.user_joined",
+        "postgresql://db:5432/x",
+        "12:30:01",
+    ):
         assert redact(plain) == plain
 
 
@@ -90,7 +106,9 @@ async def test_secrets_are_masked_in_values_names_of_exceptions_and_what_others_
     log = structlog.get_logger("test")
     for secret in secrets.values():
         text = f"postgresql://{secret}@db/x"
-        log.info("said", text=text, inside={"list": [text, {"deeper": (text,)}]}, secret=Secret(secret), odd=ValueError(text))
+        log.info(
+            "said", text=text, inside={"list": [text, {"deeper": (text,)}]}, secret=Secret(secret), odd=ValueError(text)
+        )
         try:
             raise RuntimeError(text)
         except RuntimeError:

@@ -95,16 +95,19 @@ def test_a_bad_value_is_named_and_not_shown(name: str, text: str) -> None:
     assert text not in fault
 
 
-@pytest.mark.parametrize("text", ["https://api.example.com", "http://127.0.0.1:8000", "https://api.example.com/", "http://[::1]:8000"])
+@pytest.mark.parametrize(
+    "text", ["https://api.example.com", "http://127.0.0.1:8000", "https://api.example.com/", "http://[::1]:8000"]
+)
 def test_a_public_address_is_an_origin(text: str) -> None:
     assert _read(TENANTRY_ENVIRONMENT="development", TENANTRY_PUBLIC_URL=text).settings.public_url == text
 
 
 def test_what_is_set_to_nothing_is_not_set() -> None:
     nothing = {variable(name): "" for name in Settings.__struct_fields__ if name not in {"product_name", "data"}}
-    assert _read(**nothing | {"TENANTRY_ENVIRONMENT": "development", "TENANTRY_LINK_VERIFY": ""}).settings == _read(
-        TENANTRY_ENVIRONMENT="development", TENANTRY_OPS_LISTEN=""
-    ).settings
+    assert (
+        _read(**nothing | {"TENANTRY_ENVIRONMENT": "development", "TENANTRY_LINK_VERIFY": ""}).settings
+        == _read(TENANTRY_ENVIRONMENT="development", TENANTRY_OPS_LISTEN="").settings
+    )
 
 
 def test_lists_are_split_at_commas_and_trimmed() -> None:
@@ -171,7 +174,6 @@ def test_a_command_that_needs_little_insists_on_little() -> None:
 
 
 def test_every_setting_says_what_it_means() -> None:
-
 
     for field in msgspec.structs.fields(Settings):
         info = msgspec.inspect.type_info(field.type)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import UUID
@@ -15,6 +16,7 @@ from tenantry.accounts.events import LoginRefused, ProfileChanged
 from tenantry.accounts.problems import AddressTaken, LinkInvalid
 from tenantry.foundation.action import Refusal, action
 from tenantry.foundation.call import NOBODY, Actor, Call
+from tenantry.foundation.data.database import NotCommitted
 from tenantry.foundation.data.ids import SESSION_ID, USER_ID, new_id
 from tenantry.foundation.data.pool import DatabaseUnavailable
 from tenantry.foundation.domain import Registry
@@ -25,8 +27,18 @@ from tenantry.foundation.work import PersonWork, SystemWork, Work
 from tenantry.testing import Client, Installation, installed
 
 WHO = "select current_user, current_setting('tenantry.person', true) as person, pg_backend_pid() as backend"
-PERSONAL = ("users", "credentials", "sessions", "registrations", "registration_mails", "events", "signing_keys",
-            "job_runs", "dead_letters", "job_schedules")  # fmt: skip
+PERSONAL = (
+    "users",
+    "credentials",
+    "sessions",
+    "registrations",
+    "registration_mails",
+    "events",
+    "signing_keys",
+    "job_runs",
+    "dead_letters",
+    "job_schedules",
+)
 
 
 @pytest.fixture
@@ -76,11 +88,13 @@ async def test_leaving_a_work_commits_its_rows_events_and_jobs(installation: Ins
     assert await _noted(installation) == (1, 1, 1)
 
 
-@pytest.mark.parametrize("raised", [LinkInvalid(), RuntimeError("a mistake"), asyncio.CancelledError(), KeyboardInterrupt()])
+@pytest.mark.parametrize(
+    "raised", [LinkInvalid(), RuntimeError("a mistake"), asyncio.CancelledError(), KeyboardInterrupt()]
+)
 async def test_whatever_is_raised_rolls_back_rows_events_and_jobs(
     installation: Installation, raised: BaseException
 ) -> None:
-    with pytest.raises(type(raised)):
+    with pytest.raises(type(raised)):  # noqa: PT012  (a transaction is a block)
         async with _system(installation) as work:
             await _note(work)
             raise raised
@@ -113,7 +127,7 @@ async def test_what_is_said_for_after_a_rollback_is_written_then_and_only_then(i
     async with _system(installation) as work:
         work.after_rollback(LoginRefused(user_id=None))
     assert await installation.recorded(LoginRefused.kind) == []
-    with pytest.raises(LinkInvalid):
+    with pytest.raises(LinkInvalid):  # noqa: PT012  (a transaction is a block)
         async with _system(installation) as work:
             await _note(work)
             work.after_rollback(LoginRefused(user_id=None))
@@ -126,7 +140,7 @@ async def test_what_is_said_for_after_a_rollback_is_written_when_the_commit_itse
 ) -> None:
     owner = await asyncpg.connect(installation.runtime.database.url)
     await owner.execute("alter table tenantry.jobs add constraint nothing_more check (kind = 'none') not valid")
-    with pytest.raises(asyncpg.CheckViolationError):
+    with pytest.raises(asyncpg.CheckViolationError):  # noqa: PT012  (a transaction is a block)
         async with _system(installation) as work:
             await _note(work)
             work.after_rollback(LoginRefused(user_id=None))
@@ -134,9 +148,23 @@ async def test_what_is_said_for_after_a_rollback_is_written_when_the_commit_itse
     await owner.close()
 
 
+async def test_nothing_is_said_about_a_rollback_when_the_outcome_of_the_commit_is_unknown(
+    installation: Installation,
+) -> None:
+    owner = await asyncpg.connect(installation.runtime.database.url)
+    with pytest.raises(DatabaseUnavailable):  # noqa: PT012  (a transaction is a block)
+        async with _system(installation) as work:
+            await _note(work)
+            work.after_rollback(LoginRefused(user_id=None))
+            backend = await work.connection.fetchval("select pg_backend_pid()")
+            await owner.execute("select pg_terminate_backend($1, 2000)", backend)
+    assert await _noted(installation) == (0, 0, 0)
+    await owner.close()
+
+
 async def test_what_is_written_after_a_rollback_needs_no_second_connection(narrow: Installation) -> None:
     async with asyncio.timeout(1):
-        with pytest.raises(LinkInvalid):
+        with pytest.raises(LinkInvalid):  # noqa: PT012  (a transaction is a block)
             async with _system(narrow) as work:
                 work.after_rollback(LoginRefused(user_id=None))
                 raise LinkInvalid
@@ -144,7 +172,7 @@ async def test_what_is_written_after_a_rollback_needs_no_second_connection(narro
 
 
 async def test_an_event_that_no_verb_declared_is_a_mistake(installation: Installation) -> None:
-    with pytest.raises(TypeError, match="ProfileChanged"):
+    with pytest.raises(TypeError, match="ProfileChanged"):  # noqa: PT012  (a transaction is a block)
         async with _system(installation) as work:
             await _note(work)
             work.record(ProfileChanged(user_id=new_id(), fields=(), version_after=1))
@@ -159,7 +187,8 @@ async def test_a_declared_constraint_is_its_refusal(installation: Installation) 
     with pytest.raises(AddressTaken) as refused:
         async with _system(installation) as work:
             await work.connection.execute(
-                "insert into tenantry.users (id, email, email_key, name) values ($1, 'x', 'ada@example.com', 'x')", new_id()
+                "insert into tenantry.users (id, email, email_key, name) values ($1, 'x', 'ada@example.com', 'x')",
+                new_id(),
             )
     assert (refused.value.status, refused.value.code) == (409, "address_taken")
 
@@ -174,10 +203,16 @@ async def test_an_undeclared_constraint_stays_a_mistake_of_ours(installation: In
 
 @pytest.mark.parametrize(
     "statement",
-    ["set local statement_timeout = '20ms'; select pg_sleep(5)", "do $$ begin raise exception using errcode = '40001'; end $$",
-     "do $$ begin raise exception using errcode = '40P01'; end $$", "do $$ begin raise exception using errcode = '55P03'; end $$"],
-)  # fmt: skip
-async def test_what_the_database_could_not_finish_is_worth_another_try(installation: Installation, statement: str) -> None:
+    [
+        "set local statement_timeout = '20ms'; select pg_sleep(5)",
+        "do $$ begin raise exception using errcode = '40001'; end $$",
+        "do $$ begin raise exception using errcode = '40P01'; end $$",
+        "do $$ begin raise exception using errcode = '55P03'; end $$",
+    ],
+)
+async def test_what_the_database_could_not_finish_is_worth_another_try(
+    installation: Installation, statement: str
+) -> None:
     with pytest.raises(Overloaded):
         async with _system(installation) as work:
             await work.connection.execute(statement)
@@ -185,7 +220,7 @@ async def test_what_the_database_could_not_finish_is_worth_another_try(installat
 
 
 async def test_a_connection_that_dies_in_the_middle_is_replaced(narrow: Installation) -> None:
-    with pytest.raises(DatabaseUnavailable):
+    with pytest.raises(DatabaseUnavailable):  # noqa: PT012  (a transaction is a block)
         async with _system(narrow) as work:
             backend = await work.connection.fetchval("select pg_backend_pid()")
             await narrow.rows("select 1")
@@ -232,12 +267,9 @@ async def test_a_person_sees_and_changes_only_their_own_rows(house_of_two: tuple
     async with await _person(house, ada) as work:
         assert [row["email"] for row in await work.connection.fetch("select email from tenantry.users")] == [ada.email]
         assert len(await work.connection.fetch("select from tenantry.sessions")) == 1
-        for table in ("users", "credentials", "sessions"):
-            column = "id" if table == "users" else "user_id"
-            changed = await work.connection.execute(
-                f"update tenantry.{table} set {column} = {column} where {column} = $1", USER_ID.read(eve.user_id)
-            )
-            assert changed == "UPDATE 0", table
+        rename = "update tenantry.users set name = 'Eve' where id = $1"
+        assert await work.connection.execute(rename, USER_ID.read(eve.user_id)) == "UPDATE 0"
+        assert await work.connection.execute(rename, USER_ID.read(ada.user_id)) == "UPDATE 1"
     async with await _person(house, ada) as work:
         events = await work.connection.fetch("select distinct person_id from tenantry.events")
         assert [row["person_id"] for row in events] == [USER_ID.read(ada.user_id)]
@@ -245,11 +277,29 @@ async def test_a_person_sees_and_changes_only_their_own_rows(house_of_two: tuple
 
 @pytest.mark.parametrize(
     "statement",
-    ["insert into tenantry.users (id, email, email_key, name) values (gen_random_uuid(), 'x', 'x', 'x')",
-     "delete from tenantry.users", "select from tenantry.signing_keys", "select from tenantry.registrations",
-     "update tenantry.sessions set user_id = '{eve}'", "select args from tenantry.jobs", "drop table tenantry.users",
-     "insert into tenantry.events (person_id, kind, version, payload, actor, request_id) values ('{eve}', 'x', 1, '{{}}', '{{}}', 'x')"],
-)  # fmt: skip
+    [
+        "insert into tenantry.users (id, email, email_key, name) values (gen_random_uuid(), 'x', 'x', 'x')",
+        "delete from tenantry.users",
+        "select from tenantry.signing_keys",
+        "select from tenantry.registrations",
+        "update tenantry.sessions set user_id = '{eve}'",
+        "update tenantry.sessions set expires_at = 'infinity'",
+        "update tenantry.sessions set ended_at = null, ended_why = null",
+        "update tenantry.users set email = 'eve@example.com'",
+        "update tenantry.users set disabled_at = null",
+        "select password_hash from tenantry.credentials",
+        "insert into tenantry.events (at, kind, version, payload, actor, request_id)"
+        " values (tenantry.now(), 'x', 1, '{{}}', '{{}}', 'x')",
+        "insert into tenantry.events (kind, version, payload, actor, request_id) values ('x', 1, '{{}}', '{{}}', 'x')",
+        "insert into tenantry.events (person_id, kind, version, payload, actor, request_id)"
+        " values ('{eve}', 'x', 1, '{{}}', '{{}}', 'x')",
+        "insert into tenantry.jobs (id, kind, person_id) values (gen_random_uuid(), 'x', '{eve}')",
+        "insert into tenantry.jobs (id, kind) values (gen_random_uuid(), 'x')",
+        "insert into tenantry.jobs (id, kind, attempt) values (gen_random_uuid(), 'x', 3)",
+        "select args from tenantry.jobs",
+        "drop table tenantry.users",
+    ],
+)
 async def test_a_person_cannot_reach_beyond(house_of_two: tuple[Installation, Client, Client], statement: str) -> None:
     house, ada, eve = house_of_two
     with pytest.raises((asyncpg.InsufficientPrivilegeError, asyncpg.PostgresSyntaxError)) as refused:
@@ -345,3 +395,16 @@ async def test_what_a_query_reads_needs_a_work(installation: Installation) -> No
     with pytest.raises(LookupError):
         async with _system(installation) as house:
             await queries.oneself(house)  # type: ignore[arg-type]
+
+
+async def test_an_error_that_a_verb_swallowed_is_not_taken_for_a_commit(installation: Installation) -> None:
+    call = Call(installation.runtime, Actor("cli", name="test"), "test-request")
+
+    async def swallow() -> None:
+        async with SystemWork(call, reason="a test") as work:
+            with contextlib.suppress(asyncpg.PostgresError):
+                await work.connection.execute("select 1 / 0")
+
+    with pytest.raises(NotCommitted):
+        await swallow()
+    assert installation.runtime.database.pool.in_use == 0

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import structlog
 from misbehaving import domain as misbehaving
+from operations import Asking, row_counts
 
 from tenantry.assemble import DOMAINS
 from tenantry.entrypoints.http import witness
@@ -63,3 +64,20 @@ def logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[StringIO]:
     yield stream
     structlog.reset_defaults()
     root.handlers[:], root.level = handlers, level
+
+
+@pytest.fixture
+async def nothing_changes(house: Installation, ada: Client) -> AsyncIterator[None]:
+    """What happens in the test leaves as many rows in each table as there were."""
+    assert ada.tokens
+    before = await row_counts(house)
+    yield
+    assert await row_counts(house) == before
+
+
+@pytest.fixture
+async def asking(ada: Client, document: dict[str, Any]) -> AsyncIterator[Asking]:
+    """Somebody signed in who asks."""
+    somebody = Asking(ada, document)
+    yield somebody
+    somebody.done()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -11,8 +10,18 @@ from tenantry.foundation.domain import Registry
 from tenantry.testing import Databases, Installation, installed
 
 LISTED = "https://app.example.com"
-STRANGERS = ["https://evil.example", "null", "http://app.example.com", "https://app.example.com:8443", "https://app.example.com.evil.example",
-             "https://APP.example.com", "https://app.example.com/", "https://evil-app.example.com", "*", ""]  # fmt: skip
+STRANGERS = [
+    "https://evil.example",
+    "null",
+    "http://app.example.com",
+    "https://app.example.com:8443",
+    "https://app.example.com.evil.example",
+    "https://APP.example.com",
+    "https://app.example.com/",
+    "https://evil-app.example.com",
+    "*",
+    "",
+]
 PREFLIGHT = {"access-control-request-method": "POST", "access-control-request-headers": "authorization, content-type"}
 
 
@@ -22,7 +31,10 @@ async def open_house(
 ) -> AsyncIterator[Installation]:
     """A house that two origins may call from."""
     origins = {"TENANTRY_CORS_ORIGINS": f"{LISTED}, http://localhost:5173"}
-    async with databases.fresh() as url, installed(url, tmp_path_factory.mktemp("cors"), registry=registry, environ=origins) as running:  # fmt: skip
+    async with (
+        databases.fresh() as url,
+        installed(url, tmp_path_factory.mktemp("cors"), registry=registry, environ=origins) as running,
+    ):
         yield running
 
 
@@ -51,7 +63,9 @@ async def test_by_default_nobody_may(house: Installation) -> None:
     assert "access-control-allow-origin" not in answer.headers
 
 
-async def test_a_listed_origin_is_told_what_it_may_send_before_anything_is_asked_of_it(open_house: Installation) -> None:
+async def test_a_listed_origin_is_told_what_it_may_send_before_anything_is_asked_of_it(
+    open_house: Installation,
+) -> None:
     headers = PREFLIGHT | {"origin": LISTED}
     for path in ("/v1/auth/login", "/v1/users/me"):
         answer = await open_house.client.request("OPTIONS", path, headers=headers)

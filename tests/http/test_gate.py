@@ -13,9 +13,24 @@ from tenantry.foundation.domain import Registry
 from tenantry.testing import Client, Installation, installed
 from tenantry.testing.installation import PASSWORD
 
-HOSTS = [b"evil.example", b"", b"127.0.0.1.evil.example", b"127.0.0.1@evil.example", b"x/../127.0.0.1", b"127.0.0.1/admin?",
-         b"127.0.0.1:port", b"127.0.0.1:123456", b"127.0.0.1 ", b"[::1", b"::1", b"localhost.evil.example", b"local\xa0host",
-         b"127.0.0.1,evil.example", b"127.0.0.1#", b"*"]  # fmt: skip
+HOSTS = [
+    b"evil.example",
+    b"",
+    b"127.0.0.1.evil.example",
+    b"127.0.0.1@evil.example",
+    b"x/../127.0.0.1",
+    b"127.0.0.1/admin?",
+    b"127.0.0.1:port",
+    b"127.0.0.1:123456",
+    b"127.0.0.1 ",
+    b"[::1",
+    b"::1",
+    b"localhost.evil.example",
+    b"local\xa0host",
+    b"127.0.0.1,evil.example",
+    b"127.0.0.1#",
+    b"*",
+]
 
 
 @pytest.mark.parametrize("host", HOSTS)
@@ -50,10 +65,30 @@ async def test_whoever_probes_need_not_know_the_name(house: Installation) -> Non
         assert (await ask(house.origin, b"GET", probe, b"Host: 10.1.2.3:8000")).status == 200
 
 
-@pytest.mark.parametrize("spelling", [b"//v1/users/me", b"/v1//users/me", b"/v1/users/me/", b"/v1/users/%6de", b"/v1/users%2fme",
-                                      b"/v1/users/me%00", b"/v1/./users/me", b"/v1/x/../users/me", b"/V1/users/me", b"/v1/users/ME",
-                                      b"/v1/users/me;x=1", b"/v1/users/me%20", b"/v1/users/me/.", b"/v1/users/me%2e", b"\\v1\\users\\me",
-                                      b"/v1/users/me\xc2\xa0", b"/v2/users/me", b"/v1/users/me.json", b"*"])  # fmt: skip
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        b"//v1/users/me",
+        b"/v1//users/me",
+        b"/v1/users/me/",
+        b"/v1/users/%6de",
+        b"/v1/users%2fme",
+        b"/v1/users/me%00",
+        b"/v1/./users/me",
+        b"/v1/x/../users/me",
+        b"/V1/users/me",
+        b"/v1/users/ME",
+        b"/v1/users/me;x=1",
+        b"/v1/users/me%20",
+        b"/v1/users/me/.",
+        b"/v1/users/me%2e",
+        b"\\v1\\users\\me",
+        b"/v1/users/me\xc2\xa0",
+        b"/v2/users/me",
+        b"/v1/users/me.json",
+        b"*",
+    ],
+)
 async def test_an_operation_has_one_spelling(house: Installation, ada: Client, spelling: bytes) -> None:
     bearer = b"Authorization: Bearer " + ada.tokens["access_token"].encode()
     answer = await ask(house.origin, b"GET", spelling, bearer)
@@ -170,7 +205,10 @@ def test_a_request_id_is_believed_from_a_proxy_of_ours_alone() -> None:
     assert _arrived((), "10.0.0.1", given).request_id != "0123456789-abcdef"
 
 
-@pytest.mark.parametrize("given", [b"short", b"x" * 65, b"with space in it", b"new\nline-in-it", b"<script>alert</script>", b"\xff" * 20, b""])
+@pytest.mark.parametrize(
+    "given",
+    [b"short", b"x" * 65, b"with space in it", b"new\nline-in-it", b"<script>alert</script>", b"\xff" * 20, b""],
+)
 def test_a_request_id_that_could_do_harm_is_replaced(given: bytes) -> None:
     assert _arrived(ONE, "10.0.0.1", (b"x-request-id", given)).request_id != given.decode("latin-1")
 
@@ -189,7 +227,12 @@ async def test_a_session_remembers_the_true_source(database_url: str, registry: 
 
 async def test_a_forged_source_is_not_remembered(house: Installation, ada: Client) -> None:
     login = {"email": ada.email, "password": PASSWORD}
-    forged = {"x-forwarded-for": "6.6.6.6", "forwarded": "for=6.6.6.6", "x-real-ip": "6.6.6.6", "x-request-id": "forged-by-me"}
+    forged = {
+        "x-forwarded-for": "6.6.6.6",
+        "forwarded": "for=6.6.6.6",
+        "x-real-ip": "6.6.6.6",
+        "x-request-id": "forged-by-me",
+    }
     answer = await house.client.post("/v1/auth/login", login, headers=forged)
     assert answer.headers["x-request-id"] != "forged-by-me"
     assert {row["source"] for row in await house.rows("select source from tenantry.sessions")} == {"127.0.0.1"}

@@ -26,7 +26,9 @@ async def test_without_a_token_there_are_no_metrics_on_the_main_port(house: Inst
 
 
 async def test_the_bearer_of_the_token_reads_them(database_url: str, registry: Registry, tmp_path: Path) -> None:
-    async with installed(database_url, tmp_path, registry=registry, environ={"TENANTRY_METRICS_TOKEN": TOKEN}) as measured:
+    async with installed(
+        database_url, tmp_path, registry=registry, environ={"TENANTRY_METRICS_TOKEN": TOKEN}
+    ) as measured:
         for wrong in (None, "Bearer", "Bearer wrong", f"bearer {TOKEN}x", TOKEN):
             answer = await measured.client.get("/metrics", headers={"authorization": wrong} if wrong else {})
             assert (answer.status, answer.code) == (401, "unauthenticated")
@@ -40,7 +42,9 @@ async def test_the_bearer_of_the_token_reads_them(database_url: str, registry: R
 async def test_requests_are_counted_by_route_and_strangers_make_no_series(
     database_url: str, registry: Registry, tmp_path: Path
 ) -> None:
-    async with installed(database_url, tmp_path, registry=registry, environ={"TENANTRY_METRICS_TOKEN": TOKEN}) as measured:
+    async with installed(
+        database_url, tmp_path, registry=registry, environ={"TENANTRY_METRICS_TOKEN": TOKEN}
+    ) as measured:
         right = {"authorization": f"Bearer {TOKEN}"}
         for method in (b"GET", b"XONE"):
             await ask(measured.origin, method, b"/stranger/0")
@@ -56,7 +60,9 @@ async def test_requests_are_counted_by_route_and_strangers_make_no_series(
 
 async def test_the_counter_counts(house: Installation) -> None:
     def count(text: str) -> float:
-        found = re.search(r'^tenantry_http_requests_total\{method="GET",route="/livez",status="200"\} (.*)$', text, re.MULTILINE)
+        found = re.search(
+            r'^tenantry_http_requests_total\{method="GET",route="/livez",status="200"\} (.*)$', text, re.MULTILINE
+        )
         return float(found.group(1)) if found else 0.0
 
     async with _listener() as scrape:

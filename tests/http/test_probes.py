@@ -36,7 +36,7 @@ async def _unreachable(database_url: str) -> AsyncIterator[None]:
 
 async def _until(installation: Installation, path: str, status: int) -> Response:
     async with asyncio.timeout(10):
-        while (answer := await installation.client.get(path)).status != status:
+        while (answer := await installation.client.get(path)).status != status:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         return answer
 

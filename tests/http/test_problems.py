@@ -86,7 +86,9 @@ async def test_an_unexpected_failure_tells_the_client_nothing_and_the_log_once(
     assert "Traceback" in failed["exception"]
 
 
-async def test_a_failure_in_a_persons_transaction_rolls_it_back_and_frees_its_connection(troubled: Installation) -> None:
+async def test_a_failure_in_a_persons_transaction_rolls_it_back_and_frees_its_connection(
+    troubled: Installation,
+) -> None:
     ada = await troubled.person()
     for _ in range(20):
         assert (await ada.get("/v1/trouble/mine")).status == 500

@@ -49,13 +49,16 @@ async def _journey(house: Installation) -> tuple[list[str], str]:
     first = house.client.signed_in(verified.json)
     assert (await first.get("/v1/users/me")).json["name"] == "Ada Lovelace"
 
-    assert (await house.client.post("/v1/auth/login", {"email": "ada@example.com", "password": PASSWORD + "!"})).status == 401
+    assert (
+        await house.client.post("/v1/auth/login", {"email": "ada@example.com", "password": PASSWORD + "!"})
+    ).status == 401
     login = await house.client.post("/v1/auth/login", {"email": "Ada@Example.com", "password": PASSWORD})
     second = house.client.signed_in(login.json)
     refreshed = await house.client.post("/v1/auth/refresh", {"refresh_token": login.json["refresh_token"]})
     assert refreshed.status == 200
     third = house.client.signed_in(refreshed.json)
-    renamed = await third.patch("/v1/users/me", {"name": "Ada King"}, headers={"if-match": '"v1"'})
+    tag = (await third.get("/v1/users/me")).headers["etag"]
+    renamed = await third.patch("/v1/users/me", {"name": "Ada King"}, headers={"if-match": tag})
     assert renamed.status == 200
 
     again = await house.client.post("/v1/auth/refresh", {"refresh_token": refreshed.json["refresh_token"]})
@@ -68,7 +71,9 @@ async def _journey(house: Installation) -> tuple[list[str], str]:
     assert (await first.get("/v1/users/me")).status == 401
     await house.drain_jobs()
 
-    tokens = [given.json[kind] for given in (verified, login, refreshed, again) for kind in ("access_token", "refresh_token")]
+    tokens = [
+        given.json[kind] for given in (verified, login, refreshed, again) for kind in ("access_token", "refresh_token")
+    ]
     return [PASSWORD, proof, mailed, *tokens], "King"
 
 
@@ -77,8 +82,8 @@ async def _dump(url: str) -> str:
     connection: asyncpg.Connection[Any] = await asyncpg.connect(url)
     try:
         tables = await connection.fetch(
-            "select format('%I.%I', nspname, relname) as name from pg_class join pg_namespace on relnamespace = pg_namespace.oid"
-            " where relkind in ('r', 'p') and nspname = 'tenantry'"
+            "select format('tenantry.%I', relname) as name from pg_class"
+            " where relnamespace = 'tenantry'::regnamespace and relkind in ('r', 'p') and not relispartition"
         )
         await connection.execute("set role tenantry_system")
         rows = [str(await connection.fetch(f"select whole::text from {table['name']} whole")) for table in tables]
@@ -89,7 +94,12 @@ async def _dump(url: str) -> str:
 
 def _spellings(secret: str) -> list[str]:
     raw = secret.encode()
-    return [secret, raw.hex(), base64.b64encode(raw).decode().rstrip("="), base64.urlsafe_b64encode(raw).decode().rstrip("=")]
+    return [
+        secret,
+        raw.hex(),
+        base64.b64encode(raw).decode().rstrip("="),
+        base64.urlsafe_b64encode(raw).decode().rstrip("="),
+    ]
 
 
 async def test_somebody_joins_comes_back_and_leaves_without_a_secret_left_behind(
@@ -101,7 +111,7 @@ async def test_somebody_joins_comes_back_and_leaves_without_a_secret_left_behind
     assert len(secrets) == len(set(secrets)) == 11
     assert name in dump
     assert "ada@example.com" in dump
-    assert logged.getvalue().count('"event":"request"') >= 15
+    assert logged.getvalue().count('"event":"request"') == 15
     key = MASTER_KEYS.partition(":")[2]
     for secret in [*secrets, key, base64.b64decode(key).decode()]:
         for spelling in _spellings(secret):

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from rules.source import Module, modules, texts
 
 COMMITS = {
-    "tenantry.foundation.work": "the Work's one commit",
-    "tenantry.foundation.data.database": "transactions of mechanisms below the Work",
+    "tenantry.foundation.data.database": "the one commit, which a Work says as well",
     "tenantry.foundation.data.migrations": "a revision is a transaction",
 }
 OPENS_TRANSACTIONS = {

@@ -22,6 +22,8 @@ from tenantry.foundation.security.tokens import BadToken
 from tenantry.foundation.work import SystemWork
 
 VERIFY, PROOF = "verify e-mail", "registration proof"
+CANDIDATES = 3
+"""Registrations of one address whose password is tried, at most."""
 BEFORE_LOGIN = "nobody is signed in yet"
 
 
@@ -63,12 +65,13 @@ async def resend_verification(call: Call, *, address: MailAddress) -> None:
 
 @exchange(requires=ANYONE)
 async def verify_with_registration(call: Call, *, token: str, proof: str) -> SignedIn:
-    """Prove an address with the mailed token and the proof that the registration answered with."""
-    registration_id = _genuine(call, VERIFY, token)
-    if _genuine(call, PROOF, proof) != registration_id:
-        raise LinkInvalid
+    """Prove an address with a mailed token and the proof that the registration answered with.
+
+    Any token that was mailed to the address proves it, so that strangers who register it too are in nobody's way.
+    """
+    mailed, own = _genuine(call, VERIFY, token), _genuine(call, PROOF, proof)
     async with SystemWork(call, reason=BEFORE_LOGIN) as work:
-        registration = await queries.pending_registration(work, registration_id=registration_id)
+        registration = await queries.registration_beside(work, mailed=mailed, own=own)
         if registration is None:
             raise LinkInvalid
         return await _join(work, registration)
@@ -76,15 +79,13 @@ async def verify_with_registration(call: Call, *, token: str, proof: str) -> Sig
 
 @exchange(requires=ANYONE)
 async def verify_with_password(call: Call, *, token: str, password: str) -> SignedIn:
-    """Prove an address with the mailed token and the password that the registration chose."""
-    registration_id = _genuine(call, VERIFY, token)
+    """Prove an address with a mailed token and the password that one of its latest registrations chose."""
+    mailed = _genuine(call, VERIFY, token)
     async with SystemWork(call, reason=BEFORE_LOGIN) as work:
-        registration = await queries.pending_registration(work, registration_id=registration_id)
-    verdict = await call.runtime.passwords.verify(_hash_of(registration), password)
-    if registration is None:
+        candidates = await queries.registrations_beside(work, mailed=mailed, most=CANDIDATES)
+    if not candidates:
         raise LinkInvalid
-    if not verdict.ok:
-        raise InvalidCredentials
+    registration = await _with_password(call, candidates, password)
     async with SystemWork(call, reason=BEFORE_LOGIN) as work:
         return await _join(work, registration)
 
@@ -133,6 +134,13 @@ async def logout(call: Call, *, scope: Scope, refresh_token: str | None) -> None
         await actions.log_out(work, user_id=user_id, session_id=session_id, scope=scope)
 
 
+async def _with_password(call: Call, candidates: list[Registration], password: str) -> Registration:
+    for registration in candidates:
+        if (await call.runtime.passwords.verify(registration.password_hash, password)).ok:
+            return registration
+    raise InvalidCredentials
+
+
 def _device_of(actor: Actor) -> tuple[UUID, UUID] | None:
     return None if actor.person is None or actor.session is None else (actor.person, actor.session)
 
@@ -149,7 +157,7 @@ async def _join(work: SystemWork, registration: Registration) -> SignedIn:
     return _signed_in(work.call, user, await actions.start_session(work, user_id=user.id))
 
 
-def _hash_of(row: Registration | Credential | None) -> str | None:
+def _hash_of(row: Credential | None) -> str | None:
     return None if row is None else row.password_hash
 
 

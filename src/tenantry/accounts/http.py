@@ -18,7 +18,6 @@ from tenantry.accounts.problems import (
     LinkInvalid,
     RefreshRefused,
     RefreshReused,
-    VersionMismatch,
     WeakPassword,
 )
 from tenantry.foundation.action import Refusal
@@ -26,7 +25,7 @@ from tenantry.foundation.call import Call
 from tenantry.foundation.data.ids import USER_ID
 from tenantry.foundation.net.address import read_address
 from tenantry.foundation.permission import ANYONE, ONESELF
-from tenantry.foundation.problems import FieldError, Invalid
+from tenantry.foundation.problems import FieldError, Invalid, VersionMismatch
 from tenantry.foundation.routes import Routes, Versioned
 from tenantry.foundation.security.passwords import Busy
 from tenantry.foundation.security.strength import SHORTEST

@@ -49,9 +49,3 @@ class RefreshReused(RefreshRefused):
     """This refresh token was used before, so its session was ended; sign in again."""
 
     code = "refresh_reused"
-
-
-class VersionMismatch(Problem):
-    """This was changed in the meantime; read it again and repeat the change."""
-
-    status, code = 412, "version_mismatch"

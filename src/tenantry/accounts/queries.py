@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from tenantry.accounts.models import Credential, Registration, Session, User
-from tenantry.foundation.data.sql import maybe, one, value
+from tenantry.foundation.data.sql import many, maybe, one, value
 
 oneself = one(
     User,
@@ -47,6 +45,33 @@ pending_registration = maybe(
     """,
 )
 
+registration_beside = maybe(
+    Registration,
+    """
+    select own.id, own.email, own.email_key, own.name, own.password_hash, own.created_at, own.expires_at
+      from tenantry.registrations own
+      join tenantry.registrations mailed on mailed.email_key = own.email_key
+     where own.id = :own
+       and mailed.id = :mailed
+       and own.expires_at > tenantry.now()
+       and mailed.expires_at > tenantry.now()
+    """,
+)
+
+registrations_beside = many(
+    Registration,
+    """
+    select own.id, own.email, own.email_key, own.name, own.password_hash, own.created_at, own.expires_at
+      from tenantry.registrations mailed
+      join tenantry.registrations own on own.email_key = mailed.email_key
+     where mailed.id = :mailed
+       and mailed.expires_at > tenantry.now()
+       and own.expires_at > tenantry.now()
+     order by own.id = :mailed desc, own.created_at desc
+     limit :most
+    """,
+)
+
 newest_registration_of_address = maybe(
     Registration,
     """
@@ -73,17 +98,5 @@ session_for_update = maybe(
        and users.disabled_at is null
        and users.closed_at is null
        for update of sessions
-    """,
-)
-
-live_session = value(
-    UUID,
-    """
-    select id
-      from tenantry.sessions
-     where id = :session_id
-       and user_id = :user_id
-       and ended_at is null
-       and expires_at > tenantry.now()
     """,
 )

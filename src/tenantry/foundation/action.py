@@ -15,7 +15,7 @@ import msgspec
 from tenantry.foundation.call import Call
 from tenantry.foundation.events.event import Event
 from tenantry.foundation.permission import Permission
-from tenantry.foundation.problems import Problem
+from tenantry.foundation.problems import Forbidden, Problem
 from tenantry.foundation.work import Work
 
 Given = ParamSpec("Given")
@@ -76,8 +76,15 @@ def exchange(
     def declare(
         function: Callable[Concatenate[Call, Given], Awaitable[Answer]],
     ) -> Callable[Concatenate[Call, Given], Awaitable[Answer]]:
-        _remember(function, requires, (), exchange=True)
-        return function
+        verb = _remember(function, requires, (), exchange=True)
+
+        @wraps(function)
+        async def guarded(call: Call, /, *args: Given.args, **kwargs: Given.kwargs) -> Answer:
+            if not call.actor.may(verb.requires):
+                raise Forbidden(more={"permission": verb.requires.name})
+            return await function(call, *args, **kwargs)
+
+        return guarded
 
     return declare
 

@@ -7,8 +7,10 @@ from uuid import UUID
 
 import msgspec
 
+from tenantry.foundation.permission import ANYONE, HOUSE, ONESELF, Permission
 from tenantry.foundation.runtime import Runtime
 
+HOUSE_ACTORS = frozenset(("cli", "job"))
 _text = msgspec.json.Encoder().encode
 
 
@@ -20,6 +22,12 @@ class Actor(msgspec.Struct, frozen=True, omit_defaults=True):
     session: UUID | None = None
     org: UUID | None = None
     name: str | None = None
+
+    def may(self, permission: Permission) -> bool:
+        """Whether the right goes with being this actor: nobody's, a signed-in person's, or the house's."""
+        if permission == HOUSE:
+            return self.kind in HOUSE_ACTORS
+        return permission == ANYONE or (permission == ONESELF and self.person is not None)
 
     def json(self) -> str:
         """The form it is written in beside an event."""

@@ -104,6 +104,12 @@ class Conflict(Problem):
     status, code = 409, "conflict"
 
 
+class VersionMismatch(Problem):
+    """This was changed in the meantime; read it again and repeat the change."""
+
+    status, code = 412, "version_mismatch"
+
+
 class TooLarge(Problem):
     """The request is larger than is accepted here."""
 

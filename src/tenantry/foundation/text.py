@@ -10,14 +10,15 @@ from msgspec import Meta
 
 from tenantry.foundation.problems import FieldError, Invalid
 
-NO_CONTROLS = r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$"
+# Python's `$` also stands before a last line feed, hence what follows it
+NO_CONTROLS = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$(?!\n)"
 
 Name = Annotated[
     str, Meta(min_length=1, max_length=120, pattern=NO_CONTROLS, description="A name; no control characters.")
 ]
 Locale = Annotated[
     str,
-    Meta(max_length=35, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$", description="A language tag (BCP 47)."),
+    Meta(max_length=35, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$(?!\n)", description="A language tag (BCP 47)."),
 ]
 TimeZone = Annotated[str, Meta(max_length=64, description="A time zone's name in the IANA database.")]
 

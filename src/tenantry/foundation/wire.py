@@ -44,9 +44,12 @@ def decode(body: bytes, kind: type[Shape]) -> Shape:
     """The body as the shape it must have, or the Problem that says everything that is wrong with it."""
     _refuse_tricks(body)
     try:
-        return _shaped(body, kind)
+        shape = _shaped(body, kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed("The body is not valid JSON in UTF-8.") from error
+    # last, because it is the slow look: by now the body is one of ours, few members and no deep nest
+    _refuse_duplicates(body)
+    return shape
 
 
 def _shaped(body: bytes, kind: type[Shape]) -> Shape:
@@ -64,7 +67,6 @@ def _refuse_tricks(body: bytes) -> None:
         raise Malformed(f"The body is nested deeper than {MAX_DEPTH} levels.")
     if b"\\u0000" in body or b"\0" in body:
         _refuse_nul(body)
-    _refuse_duplicates(body)
 
 
 def _too_deep(body: bytes) -> bool:

@@ -15,7 +15,7 @@ from asyncpg.exceptions import PostgresError
 
 from tenantry.foundation.bundle import Bundle
 from tenantry.foundation.call import Call
-from tenantry.foundation.data.database import LOST, person_context, system_context
+from tenantry.foundation.data.database import LOST, commit, person_context, system_context
 from tenantry.foundation.data.pool import DatabaseUnavailable
 from tenantry.foundation.events.event import Event
 from tenantry.foundation.jobs.job import NewJob
@@ -82,7 +82,7 @@ class Work:
     async def _commit(self) -> None:
         try:
             await self._bundle.write(self.connection)
-            await self.connection.execute("commit")
+            await commit(self.connection)
         except BaseException as error:
             if isinstance(error, LOST) or not isinstance(error, PostgresError):
                 # nobody knows whether it was committed: what holds after a rollback only is not to be said

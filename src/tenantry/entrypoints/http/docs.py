@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from html import escape
 from typing import Any
@@ -51,6 +52,6 @@ def _packed(name: str, kind: str) -> Endpoint:
         # late: a server that nobody asks for its documentation never opens the package
         from swagger_ui_bundle import swagger_ui_path  # noqa: PLC0415
 
-        return _file(kind, (swagger_ui_path / name).read_bytes())
+        return _file(kind, await asyncio.to_thread((swagger_ui_path / name).read_bytes))
 
     return give

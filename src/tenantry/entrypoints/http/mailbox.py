@@ -15,6 +15,7 @@ from tenantry.foundation.problems import NotFound
 from tenantry.foundation.runtime import Runtime
 
 SHOWN = 100
+FORWARDED = {b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-real-ip", b"via"}
 HTML = (b"content-type", b"text/html; charset=utf-8")
 POLICY = b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 PAGE = """<!doctype html>
@@ -35,7 +36,7 @@ def mailbox_pages(runtime: Runtime) -> Iterator[tuple[str, Endpoint]]:
 
 def _json(post: MailboxPost) -> Endpoint:
     async def give(scope: dict[str, Any], receive: Any, arrival: Arrival) -> Reply:
-        _loopback_only(scope)
+        _loopback_only(scope, arrival)
         return json_reply({"items": await post.read(SHOWN)})
 
     return give
@@ -43,7 +44,7 @@ def _json(post: MailboxPost) -> Endpoint:
 
 def _page(post: MailboxPost) -> Endpoint:
     async def give(scope: dict[str, Any], receive: Any, arrival: Arrival) -> Reply:
-        _loopback_only(scope)
+        _loopback_only(scope, arrival)
         mails = "".join(_shown(mail) for mail in await post.read(SHOWN)) or "<p>No mail yet.</p>"
         return Reply(200, PAGE.format(mails=mails).encode(), [HTML], POLICY)
 
@@ -57,8 +58,8 @@ def _shown(mail: Mail) -> str:
     )
 
 
-def _loopback_only(scope: dict[str, Any]) -> None:
-    """Live links are shown here, so that even a mistaken listener shows them to this machine alone."""
+def _loopback_only(scope: dict[str, Any], arrival: Arrival) -> None:
+    """Live links are shown here, so that even a mistaken listener or tunnel shows them to this machine alone."""
     client = scope.get("client")
-    if not client or not ip_address(client[0]).is_loopback:
+    if not client or not ip_address(client[0]).is_loopback or FORWARDED & arrival.headers.keys():
         raise NotFound

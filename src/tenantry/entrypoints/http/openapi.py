@@ -46,7 +46,7 @@ REQUEST_ID = {
 ETAG = {
     "description": "The version of what was read.",
     "required": True,
-    "schema": {"type": "string", "pattern": '^"v[0-9]+"$'},
+    "schema": {"type": "string", "pattern": '^"v[0-9]+-[0-9a-f]{8}"$'},
 }
 BESIDE = {
     401: ("WWW-Authenticate", "How to prove who is calling.", {"type": "string", "pattern": "^Bearer"}),
@@ -161,8 +161,8 @@ def _header_parameters(route: Route) -> Iterable[dict[str, Any]]:
             "in": "header",
             "required": False,
             "description": "The `ETag` that was read; another one by now answers 412.",
-            "schema": {"anyOf": [{"type": "string", "pattern": '^"v[0-9]{1,9}"$'}, {"const": "*"}]},
-            "example": '"v1"',
+            "schema": {"anyOf": [{"type": "string", "pattern": '^"v[0-9]{1,9}-[0-9a-f]{8}"$'}, {"const": "*"}]},
+            "example": '"v1-5f0c1a2b"',
         }
     if route.versioned and route.method == "GET":
         yield {
@@ -171,7 +171,7 @@ def _header_parameters(route: Route) -> Iterable[dict[str, Any]]:
             "required": False,
             "description": "The `ETag` that was read; if it still holds, the answer is an empty 304.",
             "schema": {"type": "string"},
-            "example": '"v1"',
+            "example": '"v1-5f0c1a2b"',
         }
 
 

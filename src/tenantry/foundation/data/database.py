@@ -22,6 +22,7 @@ from tenantry.foundation.data.clock import Clock
 from tenantry.foundation.data.pool import DatabaseUnavailable, Pool
 
 OPENING_WITHIN, ROLLBACK_WITHIN = 3.0, 2.0
+LIMITS = {"statement_timeout": "5s", "lock_timeout": "2s", "idle_in_transaction_session_timeout": "10s"}
 APP, SYSTEM = "tenantry_app", "tenantry_system"
 # InternalClientError: what a connection answers between its server's farewell and the end of its socket
 LOST = (
@@ -51,12 +52,24 @@ def _uuid(value: UUID) -> str:
     return f"'{value}'::uuid"
 
 
+class NotCommitted(Exception):
+    """PostgreSQL answered a commit with a rollback: an error inside the transaction was caught and forgotten."""
+
+
+async def commit(connection: Connection[Any]) -> None:
+    """Commit, and make sure of it: a failed transaction answers the same question with ROLLBACK."""
+    if await connection.execute("commit") != "COMMIT":
+        raise NotCommitted
+
+
 class Database:
     """One PostgreSQL: a pool of connections and the way transactions are opened on it."""
 
     def __init__(self, url: str, *, clock: Clock, size: int = 16, pooler: str = "none") -> None:
         self.url = url
         self.clock = clock
+        # a pooler refuses what it does not know at the start; there the login's own settings hold
+        self._limits = {} if pooler == "transaction" else LIMITS
         self._cached = 0 if pooler == "transaction" else 256
         self.pool = Pool(self.connect, size=size)
 
@@ -67,7 +80,7 @@ class Database:
             timeout=5,
             command_timeout=10,
             statement_cache_size=self._cached,
-            server_settings={"application_name": "tenantry"},
+            server_settings={"application_name": "tenantry"} | self._limits,
         )
         return connection
 
@@ -77,7 +90,7 @@ class Database:
         connection = await self.begin(context)
         try:
             yield connection
-            await connection.execute("commit")
+            await commit(connection)
         except BaseException as error:
             await self.abandon(connection)
             if isinstance(error, LOST):

@@ -17,7 +17,7 @@ from typing import Any
 
 import asyncpg
 from asyncpg import Connection
-from asyncpg.exceptions import LockNotAvailableError
+from asyncpg.exceptions import InsufficientPrivilegeError, LockNotAvailableError
 
 LOCK = 0x7E4A47
 VERSIONS = "tenantry.migrations"
@@ -29,6 +29,16 @@ _CLOCKS = {
     True: "select coalesce(nullif(current_setting(''tenantry.clock'', true), '''')::timestamptz, "
     "transaction_timestamp())",
 }
+# which of our two roles a login cannot take yet
+_LACKS = """
+    select role
+      from unnest(array['tenantry_app', 'tenantry_system']) as role
+     where not pg_has_role($1, role, $2)
+"""
+_ASK_AN_ADMINISTRATOR = (
+    "this login may not grant the roles that the application works under; let an administrator say: "
+    "grant tenantry_app, tenantry_system to {login};"
+)
 
 
 class MigrationFailed(Exception):
@@ -76,7 +86,8 @@ async def migrate(
         for revision, sql in plan(await current(connection)):
             await _step(connection, sql)
             done.append(revision)
-        await _step(connection, _grants(app_login, connection.get_server_version().major) + _clock(test_clock))
+        await _give(connection, app_login)
+        await _step(connection, _clock(test_clock))
         return done
     finally:
         await connection.close()
@@ -116,25 +127,39 @@ async def _step(connection: Connection[Any], sql: str, *, tries: int = 10) -> No
             raise
 
 
-def _grants(app_login: str | None, server: int) -> str:
+async def _give(connection: Connection[Any], app_login: str | None) -> None:
+    """Give each login its roles where it lacks them, and close the database to the logins of others."""
+    logins = [str(await connection.fetchval("select current_user"))] + ([app_login] if app_login else [])
+    database = str(await connection.fetchval("select current_database()"))
+    newer = connection.get_server_version().major >= 16
+    for login in logins:
+        # being able to take a role is a right of its own from 16 on
+        wanted = await connection.fetch(_LACKS, login, "SET" if newer else "MEMBER")
+        if wanted and not await _may_grant(connection, login, [row["role"] for row in wanted], newer=newer):
+            raise MigrationFailed(_ASK_AN_ADMINISTRATOR.format(login=_quoted(login)))
+    await _step(connection, "; ".join(_rights(logins, database)))
+
+
+async def _may_grant(connection: Connection[Any], login: str, roles: list[str], *, newer: bool) -> bool:
     # not inherited: a login that forgot to take a role must see nothing, instead of what both roles together see
-    how = " with inherit false, set true" if server >= 16 else ""
-    logins = ["current_user"] + ([_quoted(app_login)] if app_login else [])
-    grants = [f"grant tenantry_app, tenantry_system to {login}{how}" for login in logins]
-    if app_login and not how:
-        grants.append(f"alter role {_quoted(app_login)} noinherit")
-    limits = [
-        f"alter role {login} set {limit}"
-        for login in logins
-        for limit in (
-            "statement_timeout = '5s'",
-            "lock_timeout = '2s'",
-            "idle_in_transaction_session_timeout = '10s'",
-        )
-    ]
-    usage = [f"grant usage on schema tenantry to {login}; grant select on {TABLE} to {login}" for login in logins]
-    readable = [f"grant select on {TABLE} to tenantry_app, tenantry_system"]
-    return "; ".join(grants + limits + usage + readable) + ";"
+    how = " with inherit false, set true" if newer else ""
+    grant = f"grant {', '.join(roles)} to {_quoted(login)}{how}"
+    try:
+        await _step(connection, grant)
+    except InsufficientPrivilegeError:
+        return False
+    return True
+
+
+def _rights(logins: list[str], database: str) -> Iterator[str]:
+    place = _quoted(database)
+    # roles belong to the whole cluster: only who may connect keeps another installation's logins out of this one
+    yield f"revoke connect, temporary on database {place} from public"
+    yield f"grant select on {TABLE} to tenantry_app, tenantry_system"
+    for login in map(_quoted, logins):
+        yield f"grant connect, temporary on database {place} to {login}"
+        yield f"grant usage on schema tenantry to {login}"
+        yield f"grant select on {TABLE} to {login}"
 
 
 def _quoted(name: str) -> str:

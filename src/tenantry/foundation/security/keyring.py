@@ -19,7 +19,7 @@ from tenantry.foundation.data.sql import many, run
 from tenantry.foundation.logs import get_logger
 from tenantry.foundation.problems import Unavailable
 from tenantry.foundation.security.access import LIFE, Claims, Verifier, issue
-from tenantry.foundation.security.sealing import Sealer, place
+from tenantry.foundation.security.sealing import SealBroken, Sealer, place
 from tenantry.foundation.security.signing import SigningKey, VerifyingKey
 from tenantry.foundation.security.tokens import BadToken, Reason
 
@@ -71,6 +71,7 @@ class KeyRing:
         self._verifying: list[VerifyingKey] = []
         self._signing: SigningKey | None = None
         self._loaded_at = float("-inf")
+        self._loading = asyncio.Lock()
         self._keeper: asyncio.Task[None] | None = None
 
     @property
@@ -106,9 +107,12 @@ class KeyRing:
 
     async def refresh(self, *, urgent: bool = False) -> None:
         """Read the keys again when they are a minute old; urgently, when a token names one that is not here yet."""
-        if time.monotonic() - self._loaded_at > (PATIENCE if urgent else FRESH_FOR):
-            self._loaded_at = time.monotonic()
-            await self.load()
+        asked_at = time.monotonic()
+        async with self._loading:
+            # whoever waited here for another's look has seen what that one saw
+            age = asked_at - self._loaded_at
+            if age > (PATIENCE if urgent else FRESH_FOR):
+                await self.load()
 
     def issue(self, claims_of: dict[str, Any]) -> tuple[str, int]:
         """A signed access token and its life in seconds."""
@@ -136,7 +140,7 @@ class KeyRing:
     async def _try_to_load(self) -> None:
         try:
             await self.load()
-        except (Unavailable, PostgresError) as error:
+        except (Unavailable, PostgresError, SealBroken) as error:
             log.warning("signing keys not read", reason=type(error).__name__)
 
     async def _make_first(self, opened: _Opened) -> None:

@@ -74,10 +74,13 @@ alter table tenantry.events_rest force row level security;
 create policy own_history on tenantry.events to tenantry_app
     using (case when org_id is null then person_id = (select tenantry.person())
                 else org_id = (select tenantry.org()) end)
-    with check ((org_id is null or org_id = (select tenantry.org()))
-                and (person_id is null or person_id = (select tenantry.person())));
+    with check (case when org_id is null then person_id = (select tenantry.person())
+                     else org_id = (select tenantry.org()) end);
 create policy house on tenantry.events to tenantry_system using (true);
-grant select, insert on tenantry.events to tenantry_app, tenantry_system;
+grant select on tenantry.events to tenantry_app, tenantry_system;
+-- when, in which transaction and in which order something happened is never the writer's to say
+grant insert (org_id, person_id, kind, version, payload, actor, request_id) on tenantry.events
+   to tenantry_app, tenantry_system;
 """
 
 SIGNING_KEYS = """

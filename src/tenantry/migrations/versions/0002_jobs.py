@@ -98,9 +98,12 @@ comment on table tenantry.job_schedules is 'the last tick of each schedule; whoe
 WALLS = """
 alter table tenantry.jobs enable row level security;
 alter table tenantry.jobs force row level security;
-create policy asking on tenantry.jobs for insert to tenantry_app with check (attempt = 0);
+create policy asking on tenantry.jobs for insert to tenantry_app
+    with check (case when org_id is null then person_id = (select tenantry.person())
+                     else org_id = (select tenantry.org()) end);
 create policy house on tenantry.jobs to tenantry_system using (true);
-grant insert on tenantry.jobs to tenantry_app;
+grant insert (id, kind, version, queue, args, run_at, due, priority, unique_key, max_attempts, org_id, person_id,
+              request_id) on tenantry.jobs to tenantry_app;
 grant select, insert, update, delete on tenantry.jobs to tenantry_system;
 
 alter table tenantry.job_runs enable row level security;

@@ -77,15 +77,13 @@ alter table tenantry.users force row level security;
 create policy oneself on tenantry.users to tenantry_app
     using (id = (select tenantry.person()));
 create policy house on tenantry.users to tenantry_system using (true);
-grant select, update on tenantry.users to tenantry_app;
+grant select on tenantry.users to tenantry_app;
+grant update (name, locale, timezone, version, updated_at) on tenantry.users to tenantry_app;
 grant select, insert, update, delete on tenantry.users to tenantry_system;
 
 alter table tenantry.credentials enable row level security;
 alter table tenantry.credentials force row level security;
-create policy oneself on tenantry.credentials to tenantry_app
-    using (user_id = (select tenantry.person()));
 create policy house on tenantry.credentials to tenantry_system using (true);
-grant select, update on tenantry.credentials to tenantry_app;
 grant select, insert, update, delete on tenantry.credentials to tenantry_system;
 
 alter table tenantry.sessions enable row level security;
@@ -93,7 +91,7 @@ alter table tenantry.sessions force row level security;
 create policy oneself on tenantry.sessions to tenantry_app
     using (user_id = (select tenantry.person()));
 create policy house on tenantry.sessions to tenantry_system using (true);
-grant select, update on tenantry.sessions to tenantry_app;
+grant select on tenantry.sessions to tenantry_app;
 grant select, insert, update, delete on tenantry.sessions to tenantry_system;
 
 alter table tenantry.registrations enable row level security;

@@ -1,0 +1,69 @@
+"""Asking the operations of a house one after another, and looking whether anything came of it."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from typing import Any
+
+import asyncpg
+
+from tenantry.foundation.routes import Route
+from tenantry.testing import Client, Installation, Response
+
+
+def path_of(route: Route) -> str:
+    """The path of an operation, with ids that name nothing."""
+    path = route.path
+    for name, kind in route.ids.items():
+        path = path.replace("{" + name + "}", kind.text(kind.new()))
+    return path
+
+
+async def row_counts(house: Installation) -> dict[str, int]:
+    """How many rows each table holds."""
+    connection: asyncpg.Connection[Any] = await asyncpg.connect(house.runtime.database.url)
+    try:
+        tables = await connection.fetch(
+            "select format('tenantry.%I', relname) as name from pg_class"
+            " where relnamespace = 'tenantry'::regnamespace and relkind in ('r', 'p') and not relispartition"
+        )
+        # as the house, because its owner too sees nothing behind forced row security
+        await connection.execute("set role tenantry_system")
+        counts = {row["name"]: await connection.fetchval(f"select count(*) from {row['name']}") for row in tables}
+        assert counts["tenantry.signing_keys"] == 1
+        return counts
+    finally:
+        await connection.close()
+
+
+class Asking:
+    """Asks one operation after another, and holds every answer to what is promised of refusals."""
+
+    def __init__(self, client: Client, document: dict[str, Any]) -> None:
+        self._client = client
+        self._document = document
+        self.seconds: list[float] = []
+
+    async def refused(self, route: Route, data: bytes | None, *statuses: int, **headers: str) -> Response:
+        """The answer to a body, which must be one of these statuses and documented."""
+        started = time.perf_counter()
+        answer = await self._client.request(
+            route.method,
+            path_of(route),
+            data=data,
+            headers={name.replace("_", "-"): text for name, text in headers.items()},
+        )
+        self.seconds.append(time.perf_counter() - started)
+        told = (route.name, (data or b"")[:80], answer.status, answer.body[:300])
+        assert answer.status in statuses, told
+        assert answer.headers["content-type"] == "application/problem+json", told
+        assert answer.json["request_id"] == answer.headers["x-request-id"], told
+        assert len(answer.body) < 20_000, told
+        assert str(answer.status) in self._document["paths"][route.path][route.method.lower()]["responses"], told
+        return answer
+
+    def done(self) -> None:
+        """Half of all that was asked was answered within a tenth of a second."""
+        assert self.seconds
+        assert statistics.median(self.seconds) < 0.1
