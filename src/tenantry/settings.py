@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -56,7 +57,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     public_url: Annotated[
         str | None, says("Origin of this API as the world sees it; links in mails start with it.")
     ] = None
-    app_url: Annotated[str | None, says("The product's own front end.")] = None
     product_name: Annotated[str, says("What mails and pages are called.", min_length=1, max_length=80)] = "Tenantry"
     mail_from: Annotated[str | None, says("Sender of mails, as `Name <address>` or an address.")] = None
     smtp_url: Annotated[
@@ -75,7 +75,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     )
     ops_listen: Annotated[str, says("`host:port` of the metrics listener; empty for none.")] = "127.0.0.1:9464"
     metrics_token: Annotated[Secret[str] | None, says("Opens `/metrics` on the main port to its bearer.")] = None
-    plugins: Annotated[tuple[str, ...], says("Names of the plugins to run (comma list).")] = ()
     log_level: Annotated[Literal["debug", "info", "warning", "error"], says("The least that is logged.")] = "info"
     log_format: Annotated[Literal["json", "console"], says("One JSON object a line, or for the eye.")] = "json"
     test_clock: Annotated[
@@ -141,7 +140,7 @@ def read_settings(
         settings=settings,
         sections={kind: section for kind, section in read.items() if section is not None},
         sources={name: source for name, (_, source) in found.items()},
-        unknown=tuple(sorted(name for name in found if name.removesuffix("_FILE") not in known | {PREFIX + "SERVER"})),
+        unknown=tuple(sorted(name for name in found if name.removesuffix("_FILE") not in known)),
     )
 
 
@@ -160,10 +159,9 @@ def _fill(kind: type[msgspec.Struct], found: Mapping[str, tuple[str, str]], faul
 
 
 def _raw(name: str, found: Mapping[str, tuple[str, str]]) -> str | None:
-    if (plain := found.get(name)) is not None:
-        return plain[0]
-    if (file := found.get(name + "_FILE")) is None:
-        return None
+    plain, file = found.get(name), found.get(name + "_FILE")
+    if file is None or (plain and plain[0]):
+        return plain[0] if plain else None
     try:
         return Path(file[0]).read_text(encoding="utf-8").strip()
     except OSError as error:
@@ -200,7 +198,8 @@ def _dotenv(path: Path | None) -> dict[str, str]:
 
 
 def _contradictions(settings: Settings, needed: Sequence[str]) -> list[str]:
-    faults = [*_bad_networks(settings), *_bad_origins(settings), *_bad_public_url(settings)]
+    checks = (_bad_networks, _bad_origins, _bad_public_url, _bad_hosts, _bad_databases, _bad_listener)
+    faults = [fault for check in checks for fault in check(settings)]
     if settings.development:
         return faults
     faults += [f"{variable(name)} is needed in production" for name in needed if not getattr(settings, name)]
@@ -227,3 +226,34 @@ def _bad_origins(settings: Settings) -> list[str]:
 def _bad_public_url(settings: Settings) -> list[str]:
     good = re.fullmatch(r"https?://[^/\s@?#]+/?", settings.public_url or "https://unset")
     return [] if good else [f"{variable('public_url')} takes an origin such as https://api.example.com"]
+
+
+def _bad_hosts(settings: Settings) -> list[str]:
+    good = all(re.fullmatch(r"[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]", host) for host in settings.allowed_hosts)
+    return [] if good else [f"{variable('allowed_hosts')} takes host names without scheme, port or star"]
+
+
+def _bad_databases(settings: Settings) -> list[str]:
+    fields = ("database_url", "database_direct_url", "migration_database_url")
+    given = {field: getattr(settings, field) for field in fields}
+    return [
+        f"{variable(field)} must be a postgresql:// address, its parts percent-encoded"
+        for field, url in given.items()
+        if url is not None and not _is_database(url.reveal())
+    ]
+
+
+def _is_database(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        # asking for the port checks it; a / or # in a password would have cut the address short before it
+        return parts.scheme in {"postgresql", "postgres"} and not parts.fragment and (parts.port or 5432) > 0
+    except ValueError:
+        return False
+
+
+def _bad_listener(settings: Settings) -> list[str]:
+    place = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]*):([0-9]{1,5})", settings.ops_listen)
+    if not settings.ops_listen or (place and int(place.group(2)) < 65536):
+        return []
+    return [f"{variable('ops_listen')} must be host:port, or empty for none"]

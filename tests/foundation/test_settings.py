@@ -85,6 +85,13 @@ def test_development_needs_nothing() -> None:
         ("LINK_VERIFY", "https://app.example.com/canary"),
         ("LINK_VERIFY", "javascript:canary({token})"),
         ("HASH_THREADS", "-1"),
+        ("DATABASE_URL", "postgresql://app:canary/et@db/tenantry"),
+        ("DATABASE_URL", "postgresql://app:can#ary@db/tenantry"),
+        ("MIGRATION_DATABASE_URL", "mysql://app:canary@db/tenantry"),
+        ("ALLOWED_HOSTS", "https://canary.example"),
+        ("ALLOWED_HOSTS", "*"),
+        ("OPS_LISTEN", "127.0.0.1:canary"),
+        ("OPS_LISTEN", "127.0.0.1:99999"),
         ("MASTER_KEYS_FILE", "/nonexistent/canary"),
     ],
 )

@@ -15,7 +15,7 @@ from asyncpg.exceptions import PostgresError
 
 from tenantry.foundation.bundle import Bundle
 from tenantry.foundation.call import Call
-from tenantry.foundation.data.database import LOST, commit, person_context, system_context
+from tenantry.foundation.data.database import LOST, NotCommitted, commit, person_context, system_context
 from tenantry.foundation.data.pool import DatabaseUnavailable
 from tenantry.foundation.events.event import Event
 from tenantry.foundation.jobs.job import NewJob
@@ -84,7 +84,7 @@ class Work:
             await self._bundle.write(self.connection)
             await commit(self.connection)
         except BaseException as error:
-            if isinstance(error, LOST) or not isinstance(error, PostgresError):
+            if isinstance(error, LOST) or not isinstance(error, PostgresError | NotCommitted):
                 # nobody knows whether it was committed: what holds after a rollback only is not to be said
                 self._after.clear()
             await self._roll_back(error)

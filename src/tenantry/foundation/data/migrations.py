@@ -142,7 +142,8 @@ async def _give(connection: Connection[Any], app_login: str | None) -> None:
 
 async def _may_grant(connection: Connection[Any], login: str, roles: list[str], *, newer: bool) -> bool:
     # not inherited: a login that forgot to take a role must see nothing, instead of what both roles together see
-    how = " with inherit false, set true" if newer else ""
+    # (before 16 that is said of the login as a whole)
+    how = " with inherit false, set true" if newer else f"; alter role {_quoted(login)} noinherit"
     grant = f"grant {', '.join(roles)} to {_quoted(login)}{how}"
     try:
         await _step(connection, grant)
