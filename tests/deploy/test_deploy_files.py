@@ -216,7 +216,7 @@ def test_the_image_is_built_and_takes_the_journey_and_stops_cleanly() -> None:
     # no timeout here: it would kill the script alone, and each of the script's own waits has one
     run = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert run.returncode == 0, f"{run.stdout[-4000:]}\n{run.stderr[-4000:]}"
-    assert re.search(r"image \d+ MB", run.stdout)
+    assert re.search(r"image +\d+ MB", run.stdout)
     assert "journey done" in run.stdout
     assert run.stdout.count("stopped with 0 after SIGTERM") == 2
 

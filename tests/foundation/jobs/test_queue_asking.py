@@ -114,10 +114,10 @@ async def test_the_application_role_can_ask_for_jobs_and_do_nothing_else_to_them
                 await connection.execute("set local role tenantry_app")
                 await connection.execute(sql)
         async with connection.transaction():
-            await connection.execute("set local role tenantry_app")
-            await connection.execute(
-                "insert into tenantry.jobs (id, kind) values ($1, 'x') on conflict do nothing", uuid4()
-            )
+            person = uuid4()
+            await connection.execute(f"set local role tenantry_app; set local tenantry.person = '{person}'")
+            ask = "insert into tenantry.jobs (id, kind, person_id) values ($1, 'x', $2) on conflict do nothing"
+            await connection.execute(ask, uuid4(), person)
     finally:
         await connection.close()
 
