@@ -39,7 +39,7 @@ class SignedIn(msgspec.Struct, frozen=True):
 @exchange(requires=ANYONE)
 async def register(call: Call, *, address: MailAddress, name: str, password: str) -> str:
     """Ask to join; gives the proof of being the one who asked, which the mailed link needs beside it."""
-    call.runtime.passwords.require_room()
+    await call.runtime.passwords.admit()
     if reasons := judge(password, context=(address.typed, name, call.runtime.settings.product_name)):
         raise WeakPassword([(reason.value, reason.sentence) for reason in reasons])
     hashed = await call.runtime.passwords.hash(password)
@@ -102,7 +102,7 @@ async def login(call: Call, *, address: MailAddress, password: str) -> SignedIn 
 
 async def _try_login(call: Call, address: MailAddress, password: str) -> SignedIn | Refusal | None:
     passwords = call.runtime.passwords
-    passwords.require_room()
+    await passwords.admit()
     async with SystemWork(call, reason=BEFORE_LOGIN) as work:
         credential = await queries.credential_of_address(work, email_key=address.key)
     verdict = await passwords.verify(_hash_of(credential), password)

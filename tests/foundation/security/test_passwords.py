@@ -248,3 +248,17 @@ def test_there_are_as_many_threads_as_cores_and_four_times_as_many_wait() -> Non
     assert pool.threads == module.cores()
     assert pool.room == 5 * module.cores()
     pool.close()
+
+
+async def test_who_finds_no_room_waits_a_moment_and_is_then_let_in_or_told_to_come_back() -> None:
+    passwords = Passwords(threads=1, queue=0, cost=Cost(memory_kib=256 * 1024, passes=4))
+    hashing = asyncio.create_task(passwords.hash("the only one there is room for"))
+    await asyncio.sleep(0)
+    started = time.monotonic()
+    waiting = [asyncio.create_task(passwords.admit()) for _ in range(20)]
+    told = await asyncio.gather(*waiting, return_exceptions=True)
+    assert time.monotonic() - started >= 0.25
+    assert all(answer is None or isinstance(answer, Busy) for answer in told)
+    await hashing
+    await passwords.admit()
+    passwords.close()

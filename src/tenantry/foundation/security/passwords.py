@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
+import random
 import re
 import sys
 import threading
@@ -26,6 +27,10 @@ from tenantry.foundation.security.secret import Secret
 LONGEST = 1024
 """Characters of a password, at most."""
 NICE = 5
+MOMENT = 0.5
+"""Seconds that a sign-in waits for room to hash its password, on average."""
+MOST_HELD = 1000
+"""Sign-ins that wait for room at the same time, at most; more are refused at once."""
 _LONGEST_STORED = 512
 _MOST_MEMORY_KIB, _MOST_PASSES, _MOST_LANES = 1024 * 1024, 20, 16
 _LEAST_SALT, _LEAST_TAG = 8, 16
@@ -94,7 +99,7 @@ class Passwords:
         self.cost = cost or Cost()
         self.submitted = self.completed = self.refused = 0
         self.room = self.threads + (4 * self.threads if queue is None else queue)
-        self._open = 0
+        self._open = self._held = 0
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(self.threads, "argon2", initializer=_yield_to_others)
         self._hasher = PasswordHasher(
@@ -121,11 +126,23 @@ class Passwords:
             return _WRONG
         return Verdict(ok=True, needs_rehash=self._hasher.check_needs_rehash(stored))
 
-    def require_room(self) -> None:
-        """Busy where a hash would be refused anyway: asked first, so that a flood costs nothing else."""
-        if self._open >= self.room:
-            self.refused += 1
-            raise Busy
+    async def admit(self) -> None:
+        """Wait a moment where there is no room, and Busy where there still is none: asked before anything else is done.
+
+        A flood that is told no at once comes back at once, and the telling alone would keep everybody else waiting.
+        """
+        if self._open < self.room:
+            return
+        if self._held < MOST_HELD:
+            self._held += 1
+            try:
+                await asyncio.sleep(MOMENT * random.uniform(0.5, 1.5))  # noqa: S311  (jitter, not a secret)
+            finally:
+                self._held -= 1
+            if self._open < self.room:
+                return
+        self.refused += 1
+        raise Busy
 
     @property
     def in_flight(self) -> int:
