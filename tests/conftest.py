@@ -77,3 +77,15 @@ async def installation(database_url: str, registry: Registry, tmp_path: Path) ->
     """A running installation of one's own."""
     async with installed(database_url, tmp_path, registry=registry) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+async def house(
+    databases: Databases, registry: Registry, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Installation]:
+    """An installation that the tests of one file share."""
+    async with (
+        databases.fresh() as url,
+        installed(url, tmp_path_factory.mktemp("house"), registry=registry) as running,
+    ):
+        yield running

@@ -8,19 +8,7 @@ from pathlib import Path
 import pytest
 
 from tenantry.foundation.domain import Registry
-from tenantry.testing import Databases, HandClock, Installation, installed
-
-
-@pytest.fixture(scope="module")
-async def house(
-    databases: Databases, registry: Registry, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Installation]:
-    """An installation that the tests of one file share."""
-    async with (
-        databases.fresh() as url,
-        installed(url, tmp_path_factory.mktemp("house"), registry=registry) as running,
-    ):
-        yield running
+from tenantry.testing import HandClock, Installation, installed
 
 
 @pytest.fixture

@@ -7,9 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import asyncpg
-
-from tenantry.testing import Installation, Response
+from tenantry.testing import Response
 
 OF_THE_MOMENT = {"date", "x-request-id"}
 
@@ -21,23 +19,6 @@ def seen(answer: Response) -> tuple[int, dict[str, str], Any]:
     if isinstance(body, dict):
         body = {name: "..." if name in {"request_id", "registration"} else content for name, content in body.items()}
     return answer.status, headers, body
-
-
-async def row_counts(installation: Installation) -> dict[str, int]:
-    """How many rows each table holds."""
-    connection: asyncpg.Connection[Any] = await asyncpg.connect(installation.runtime.database.url)
-    try:
-        tables = await connection.fetch(
-            "select format('tenantry.%I', relname) as name from pg_class"
-            " where relnamespace = 'tenantry'::regnamespace and relkind in ('r', 'p') and not relispartition"
-        )
-        # as the house, because its owner too sees nothing behind forced row security
-        await connection.execute("set role tenantry_system")
-        counts = {row["name"]: await connection.fetchval(f"select count(*) from {row['name']}") for row in tables}
-        assert counts["tenantry.signing_keys"] == 1
-        return counts
-    finally:
-        await connection.close()
 
 
 def added(before: dict[str, int], after: dict[str, int]) -> dict[str, int]:

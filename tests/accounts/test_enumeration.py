@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from people import added, row_counts, seen
+from people import added, seen
 
+from tables import row_counts
 from tenantry.testing import HandClock, Installation
 from tenantry.testing.installation import PASSWORD
 

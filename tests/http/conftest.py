@@ -11,25 +11,14 @@ from typing import Any
 import pytest
 import structlog
 from misbehaving import domain as misbehaving
-from operations import Asking, row_counts
+from operations import Asking
 
+from tables import row_counts
 from tenantry.assemble import DOMAINS
 from tenantry.entrypoints.http import witness
 from tenantry.foundation.domain import Registry
 from tenantry.foundation.logs import configure_logs
-from tenantry.testing import Client, Databases, Installation, installed
-
-
-@pytest.fixture(scope="module")
-async def house(
-    databases: Databases, registry: Registry, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Installation]:
-    """An installation that the tests of one file share."""
-    async with (
-        databases.fresh() as url,
-        installed(url, tmp_path_factory.mktemp("house"), registry=registry) as running,
-    ):
-        yield running
+from tenantry.testing import Client, Installation, installed
 
 
 @pytest.fixture(scope="module")

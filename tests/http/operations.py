@@ -6,10 +6,8 @@ import statistics
 import time
 from typing import Any
 
-import asyncpg
-
 from tenantry.foundation.routes import Route
-from tenantry.testing import Client, Installation, Response
+from tenantry.testing import Client, Response
 
 
 def path_of(route: Route) -> str:
@@ -18,23 +16,6 @@ def path_of(route: Route) -> str:
     for name, kind in route.ids.items():
         path = path.replace("{" + name + "}", kind.text(kind.new()))
     return path
-
-
-async def row_counts(house: Installation) -> dict[str, int]:
-    """How many rows each table holds."""
-    connection: asyncpg.Connection[Any] = await asyncpg.connect(house.runtime.database.url)
-    try:
-        tables = await connection.fetch(
-            "select format('tenantry.%I', relname) as name from pg_class"
-            " where relnamespace = 'tenantry'::regnamespace and relkind in ('r', 'p') and not relispartition"
-        )
-        # as the house, because its owner too sees nothing behind forced row security
-        await connection.execute("set role tenantry_system")
-        counts = {row["name"]: await connection.fetchval(f"select count(*) from {row['name']}") for row in tables}
-        assert counts["tenantry.signing_keys"] == 1
-        return counts
-    finally:
-        await connection.close()
 
 
 class Asking:

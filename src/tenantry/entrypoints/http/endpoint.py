@@ -36,7 +36,6 @@ def endpoint(route: Route, runtime: Runtime) -> Endpoint:
     """The route as a function of a request that has passed the gate."""
 
     async def handle(scope: dict[str, Any], receive: Any, arrival: Arrival) -> Reply:
-        arrival.route = route.path
         actor = await authenticate(runtime, arrival, required=not route.public)
         arrival.actor = actor.kind
         given = await _input(route, scope, receive, arrival, actor)
