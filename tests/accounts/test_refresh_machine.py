@@ -166,9 +166,9 @@ async def test_garbage_never_reaches_the_database(house: Installation) -> None:
     asked: list[str] = []
     begin = house.runtime.database.begin
 
-    async def counting(context: str) -> Any:
+    async def counting(context: str, **rest: Any) -> Any:
         asked.append(context)
-        return await begin(context)
+        return await begin(context, **rest)
 
     house.runtime.database.begin = counting  # type: ignore[method-assign]
     try:

@@ -29,12 +29,13 @@ class Work:
     """A transaction with a name on it. Open it with `async with`; leaving it commits, raising out of it rolls back."""
 
     holds: ClassVar[frozenset[Permission]] = frozenset({ANYONE})
-    __slots__ = ("_after", "_bundle", "_may_record", "call", "connection", "runtime")
+    __slots__ = ("_after", "_bundle", "_may_record", "call", "connection", "reading", "runtime")
 
     connection: Connection[Any]
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: Call, *, reading: bool = False) -> None:
         self.call = call
+        self.reading = reading
         self.runtime: Runtime = call.runtime
         self._bundle = Bundle()
         self._after: list[Event] = []
@@ -46,6 +47,8 @@ class Work:
 
     def admit(self, permission: Permission, records: tuple[type[Event], ...]) -> None:
         """Let a verb in: its permission must be held here, and from now on it may record its events."""
+        if self.reading:
+            raise TypeError("a verb changes something, and this work was opened for reading")
         if permission not in self.holds:
             raise Forbidden(more={"permission": permission.name})
         self._may_record.update(records)
@@ -66,7 +69,7 @@ class Work:
 
     async def __aenter__(self) -> Self:
         try:
-            self.connection = await self.runtime.database.begin(self.context())
+            self.connection = await self.runtime.database.begin(self.context(), reading=self.reading)
         except PostgresError as error:
             raise problem_of(error) from error
         return self
@@ -74,10 +77,12 @@ class Work:
     async def __aexit__(
         self, kind: type[BaseException] | None, raised: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if raised is None:
-            await self._commit()
-        else:
+        if raised is not None:
             await self._roll_back(raised)
+        elif self.reading:
+            await self.runtime.database.leave(self.connection)
+        else:
+            await self._commit()
 
     async def _commit(self) -> None:
         try:
@@ -116,8 +121,8 @@ class PersonWork(Work):
     holds = frozenset({ANYONE, ONESELF})
     __slots__ = ("person", "session")
 
-    def __init__(self, call: Call) -> None:
-        super().__init__(call)
+    def __init__(self, call: Call, *, reading: bool = False) -> None:
+        super().__init__(call, reading=reading)
         if call.actor.person is None or call.actor.session is None:
             raise TypeError("a person's work needs a signed-in actor")
         self.person: UUID = call.actor.person

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
 
 import msgspec
-from uuid_utils.compat import uuid7
+from uuid_utils import uuid7
 
 from tenantry.foundation.problems import HeadersTooLarge, Malformed, NotFound, Problem
 
@@ -17,6 +18,7 @@ MAX_HEADERS = 32 * 1024
 MAX_URL = 8 * 1024
 """Bytes of a request's path and query."""
 MOST_SPELLINGS = 1000
+LONGEST_ADDRESS = 64
 # whoever asks whether a process is well knows its address, seldom its name
 PROBES = frozenset(("/livez", "/readyz"))
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
@@ -74,7 +76,7 @@ class Reception:
         peer = client[0] if client else ""
         headers: dict[bytes, bytes] = {}
         problem = _collect(scope["headers"], headers) or _path_fault(scope) or self._host_fault(scope["path"], headers)
-        trusted = bool(self._proxies) and self._trusts(peer)
+        trusted = bool(self._proxies) and self._trusts(_address(peer))
         source = self._source(headers, peer) if trusted else peer
         return Arrival(_request_id(headers if trusted else {}), scope["method"], source, headers, problem)
 
@@ -91,18 +93,14 @@ class Reception:
             self._known_hosts.add(given)
         return None
 
-    def _trusts(self, address: str) -> bool:
-        try:
-            known = ip_address(address)
-        except ValueError:
-            return False
-        return any(known in network for network in self._proxies)
+    def _trusts(self, address: IPv4Address | IPv6Address | None) -> bool:
+        return address is not None and any(address in network for network in self._proxies)
 
     def _source(self, headers: dict[bytes, bytes], peer: str) -> str:
         # read from the right: what our own proxies appended is true, what stands left of it anybody may have written
         for hop in reversed(headers.get(b"x-forwarded-for", b"").decode("latin-1").split(",")):
-            if not self._trusts(hop.strip()):
-                return _address(hop.strip()) or peer
+            if not self._trusts(address := _address(hop.strip())):
+                return peer if address is None else str(address)
         return peer
 
 
@@ -135,8 +133,13 @@ def _request_id(headers: dict[bytes, bytes]) -> str:
     return given if _REQUEST_ID.fullmatch(given) else str(uuid7())
 
 
-def _address(text: str) -> str | None:
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    return _read_address(text) if len(text) <= LONGEST_ADDRESS else None
+
+
+@lru_cache(MOST_SPELLINGS)
+def _read_address(text: str) -> IPv4Address | IPv6Address | None:
     try:
-        return str(ip_address(text))
+        return ip_address(text)
     except ValueError:
         return None

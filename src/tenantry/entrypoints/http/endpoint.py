@@ -53,7 +53,7 @@ def endpoint(route: Route, runtime: Runtime) -> Endpoint:
 async def _perform(route: Route, call: Call, given: dict[str, Any]) -> Any:
     if route.work is None:
         return await route.handler(call, **given)
-    async with route.work(call) as work:
+    async with route.work(call, reading=route.method == "GET") as work:
         return await route.handler(work, **given)
 
 

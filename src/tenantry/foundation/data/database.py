@@ -22,6 +22,8 @@ from tenantry.foundation.data.clock import Clock
 from tenantry.foundation.data.pool import DatabaseUnavailable, Pool
 
 OPENING_WITHIN, ROLLBACK_WITHIN = 3.0, 2.0
+LINGER = 0.05
+"""Seconds that a transaction which has only read waits for the next one on its connection to end it."""
 LIMITS = {"statement_timeout": "5s", "lock_timeout": "2s", "idle_in_transaction_session_timeout": "10s"}
 APP, SYSTEM = "tenantry_app", "tenantry_system"
 # InternalClientError: what a connection answers between its server's farewell and the end of its socket
@@ -71,6 +73,9 @@ class Database:
         # a pooler refuses what it does not know at the start; there the login's own settings hold
         self._limits = {} if pooler == "transaction" else LIMITS
         self._cached = 0 if pooler == "transaction" else 256
+        self._lingers = pooler != "transaction"
+        self._sweep: asyncio.TimerHandle | None = None
+        self._ending: set[asyncio.Task[None]] = set()
         self.pool = Pool(self.connect, size=size)
 
     async def connect(self) -> Connection[Any]:
@@ -98,9 +103,12 @@ class Database:
             raise
         self.pool.release(connection)
 
-    async def begin(self, context: str) -> Connection[Any]:
-        """Open a transaction in a context; whoever calls ends it with `commit` and a release, or with `abandon`."""
-        opening = f"begin;{self.clock.statement()}{context}"
+    async def begin(self, context: str, *, reading: bool = False) -> Connection[Any]:
+        """Open a transaction in a context; whoever calls ends it with `commit` and a release, or with `abandon`.
+
+        One that was opened for reading can change nothing, says PostgreSQL, and may be ended with `leave` too.
+        """
+        opening = f"begin{' read only' if reading else ''};{self.clock.statement()}{context}"
         try:
             return await self._open(opening)
         except LOST:
@@ -114,6 +122,9 @@ class Database:
 
     async def _open(self, opening: str) -> Connection[Any]:
         connection = await self.pool.acquire()
+        if connection.is_in_transaction():
+            # somebody only read in it, and left
+            opening = f"rollback;{opening}"
         try:
             await connection.execute(opening, timeout=OPENING_WITHIN)
         except (PostgresConnectionError, OperatorInterventionError):
@@ -127,6 +138,24 @@ class Database:
             self.pool.discard(connection)
             raise
         return connection
+
+    async def leave(self, connection: Connection[Any]) -> None:
+        """End a transaction opened for reading, without waiting for it: the next one on its connection does, or we soon do.
+
+        Nothing depends on its end. A pooler, though, would keep a server's connection for it.
+        """
+        if not self._lingers:
+            return await self.abandon(connection)
+        self.pool.park(connection)
+        if self._sweep is None:
+            self._sweep = asyncio.get_running_loop().call_later(LINGER, self._end_parked)
+
+    def _end_parked(self) -> None:
+        self._sweep = None
+        for connection in self.pool.unpark():
+            task = asyncio.create_task(self.abandon(connection))
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
 
     async def abandon(self, connection: Connection[Any]) -> None:
         """Roll back; a connection that cannot even do that is closed."""
@@ -145,4 +174,6 @@ class Database:
 
     def close(self) -> None:
         """Close the idle connections."""
+        if self._sweep is not None:
+            self._sweep.cancel()
         self.pool.close()

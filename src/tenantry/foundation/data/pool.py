@@ -60,12 +60,25 @@ class Pool:
 
     def release(self, connection: Connection[Any]) -> None:
         """Hand a connection back. One with an unfinished transaction is closed: nobody may inherit its context."""
-        if connection.is_in_transaction() or connection.is_closed():
+        if connection.is_in_transaction():
+            self.discard(connection)
+        else:
+            self.park(connection)
+
+    def park(self, connection: Connection[Any]) -> None:
+        """Take a connection back within a transaction, to be ended by whoever is given it."""
+        if connection.is_closed():
             self.discard(connection)
         elif (waiter := self._next_waiter()) is not None:
             waiter.set_result(connection)
         else:
             self._idle.append(connection)
+
+    def unpark(self) -> list[Connection[Any]]:
+        """Hand out all idle connections that are still within a transaction."""
+        parked = [connection for connection in self._idle if connection.is_in_transaction()]
+        self._idle = [connection for connection in self._idle if not connection.is_in_transaction()]
+        return parked
 
     def discard(self, connection: Connection[Any]) -> None:
         """Close a connection that cannot be trusted any more and give its place to the next in line."""
