@@ -94,7 +94,7 @@ async def test_a_transaction_that_nobody_follows_is_ended_in_a_moment(installati
     ada = await installation.person()
     await asyncio.gather(*(ada.get("/v1/users/me") for _ in range(8)))
     async with asyncio.timeout(5):
-        while await _idle_within(installation):
+        while await _idle_within(installation):  # noqa: ASYNC110  (PostgreSQL tells nobody)
             await asyncio.sleep(0.01)
     assert installation.runtime.database.pool.in_use == 0
     assert (await ada.get("/v1/users/me")).status == 200

@@ -139,7 +139,8 @@ async def _served(runtime: Runtime, registry: Registry, port: int, witness: Witn
     finally:
         server.stop()  # type: ignore[no-untyped-call]
         with suppress(asyncio.CancelledError):
-            await asyncio.wait_for(serving, 10)
+            async with asyncio.timeout(10):
+                await serving
 
 
 async def _until_it_answers(port: int, serving: asyncio.Task[None]) -> None:

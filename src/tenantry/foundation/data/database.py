@@ -140,15 +140,16 @@ class Database:
         return connection
 
     async def leave(self, connection: Connection[Any]) -> None:
-        """End a transaction opened for reading, without waiting for it: the next one on its connection does, or we soon do.
+        """Give back a connection in a transaction opened for reading: the next one on it ends that, or we soon do.
 
         Nothing depends on its end. A pooler, though, would keep a server's connection for it.
         """
-        if not self._lingers:
-            return await self.abandon(connection)
-        self.pool.park(connection)
-        if self._sweep is None:
-            self._sweep = asyncio.get_running_loop().call_later(LINGER, self._end_parked)
+        if self._lingers:
+            self.pool.park(connection)
+            if self._sweep is None:
+                self._sweep = asyncio.get_running_loop().call_later(LINGER, self._end_parked)
+        else:
+            await self.abandon(connection)
 
     def _end_parked(self) -> None:
         self._sweep = None

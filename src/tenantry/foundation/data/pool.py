@@ -101,7 +101,8 @@ class Pool:
     async def _open(self) -> Connection[Any]:
         self._free_places -= 1
         try:
-            return await asyncio.wait_for(self._connect(), timeout=5)
+            async with asyncio.timeout(5):
+                return await self._connect()
         except (OSError, TimeoutError, PostgresError) as error:
             self._give_place()
             raise DatabaseUnavailable from error

@@ -50,7 +50,8 @@ class Bell:
             await asyncio.sleep(MOMENT)
             self._asked = False
             try:
-                await asyncio.wait_for(self._notify(), timeout=PATIENCE)
+                async with asyncio.timeout(PATIENCE):
+                    await self._notify()
             except TROUBLE as error:
                 # the poll finds the jobs; a database that is away is not asked again for each commit
                 log.warning("the workers could not be notified", error=type(error).__name__)

@@ -72,7 +72,8 @@ class Ear:
     async def _prove(self, connection: Connection[Any]) -> None:
         self._heard.clear()
         await connection.execute(f"notify {self._own}")
-        await asyncio.wait_for(self._heard.wait(), timeout=self._patience)
+        async with asyncio.timeout(self._patience):
+            await self._heard.wait()
         self.listening = True
 
     async def _pause(self, gone: asyncio.Event) -> None:
