@@ -81,7 +81,7 @@ async def verify_with_registration(call: Call, *, token: str, proof: str) -> Sig
 async def verify_with_password(call: Call, *, token: str, password: str) -> SignedIn:
     """Prove an address with a mailed token and the password that one of its latest registrations chose."""
     mailed = _genuine(call, VERIFY, token)
-    async with SystemWork(call, reason=BEFORE_LOGIN) as work:
+    async with SystemWork(call, reason=BEFORE_LOGIN, reading=True) as work:
         candidates = await queries.registrations_beside(work, mailed=mailed, most=CANDIDATES)
     if not candidates:
         raise LinkInvalid
@@ -103,7 +103,7 @@ async def login(call: Call, *, address: MailAddress, password: str) -> SignedIn 
 async def _try_login(call: Call, address: MailAddress, password: str) -> SignedIn | Refusal | None:
     passwords = call.runtime.passwords
     await passwords.admit()
-    async with SystemWork(call, reason=BEFORE_LOGIN) as work:
+    async with SystemWork(call, reason=BEFORE_LOGIN, reading=True) as work:
         credential = await queries.credential_of_address(work, email_key=address.key)
     verdict = await passwords.verify(_hash_of(credential), password)
     if credential is None or not verdict.ok:

@@ -138,8 +138,8 @@ class SystemWork(Work):
     holds = frozenset({ANYONE, HOUSE})
     __slots__ = ("reason",)
 
-    def __init__(self, call: Call, *, reason: str) -> None:
-        super().__init__(call)
+    def __init__(self, call: Call, *, reason: str, reading: bool = False) -> None:
+        super().__init__(call, reading=reading)
         self.reason = reason
 
     def context(self) -> str:
