@@ -20,6 +20,8 @@ from tenantry.foundation.security.secret import Secret
 
 PREFIX = "TENANTRY_"
 NEEDED = ("database_url", "master_keys", "public_url", "allowed_hosts", "smtp_url", "mail_from")
+SHORTEST_TOKEN = 16
+"""Characters of the metrics token, at least."""
 
 
 class BadSettings(Exception):
@@ -74,7 +76,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         None
     )
     ops_listen: Annotated[str, says("`host:port` of the metrics listener; empty for none.")] = "127.0.0.1:9464"
-    metrics_token: Annotated[Secret[str] | None, says("Opens `/metrics` on the main port to its bearer.")] = None
+    metrics_token: Annotated[
+        Secret[str] | None, says("Opens `/metrics` on the main port to its bearer; 16 characters or more.")
+    ] = None
     log_level: Annotated[Literal["debug", "info", "warning", "error"], says("The least that is logged.")] = "info"
     log_format: Annotated[Literal["json", "console"], says("One JSON object a line, or for the eye.")] = "json"
     test_clock: Annotated[
@@ -198,7 +202,7 @@ def _dotenv(path: Path | None) -> dict[str, str]:
 
 
 def _contradictions(settings: Settings, needed: Sequence[str]) -> list[str]:
-    checks = (_bad_networks, _bad_origins, _bad_public_url, _bad_hosts, _bad_databases, _bad_listener)
+    checks = (_bad_networks, _bad_origins, _bad_public_url, _bad_hosts, _bad_databases, _bad_listener, _short_token)
     faults = [fault for check in checks for fault in check(settings)]
     if settings.development:
         return faults
@@ -257,3 +261,10 @@ def _bad_listener(settings: Settings) -> list[str]:
     if not settings.ops_listen or (place and int(place.group(2)) < 65536):
         return []
     return [f"{variable('ops_listen')} must be host:port, or empty for none"]
+
+
+def _short_token(settings: Settings) -> list[str]:
+    token = settings.metrics_token
+    if token is None or len(token.reveal()) >= SHORTEST_TOKEN:
+        return []
+    return [f"{variable('metrics_token')} must have at least {SHORTEST_TOKEN} characters"]

@@ -92,6 +92,7 @@ def test_development_needs_nothing() -> None:
         ("ALLOWED_HOSTS", "*"),
         ("OPS_LISTEN", "127.0.0.1:canary"),
         ("OPS_LISTEN", "127.0.0.1:99999"),
+        ("METRICS_TOKEN", "canary-15-chars"),
         ("MASTER_KEYS_FILE", "/nonexistent/canary"),
     ],
 )
@@ -123,12 +124,12 @@ def test_lists_are_split_at_commas_and_trimmed() -> None:
 
 
 def test_no_secret_is_ever_printed() -> None:
-    reading = _read(**COMPLETE, TENANTRY_METRICS_TOKEN="canary-token")
+    reading = _read(**COMPLETE, TENANTRY_METRICS_TOKEN="canary-token-of-metrics")
     shown = f"{reading} {reading.settings!r} {reading.settings.database_url}"
     assert "canary" not in shown
     assert KEYS not in shown
     assert isinstance(reading.settings.metrics_token, Secret)
-    assert reading.settings.metrics_token.reveal() == "canary-token"
+    assert reading.settings.metrics_token.reveal() == "canary-token-of-metrics"
 
 
 def test_a_secret_can_come_from_a_file(tmp_path: Path) -> None:

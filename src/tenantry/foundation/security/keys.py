@@ -18,6 +18,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from tenantry.foundation.security.secret import Secret
 
 KEY_BYTES = 32
+LEAST_DISTINCT = 8
+"""Different bytes in a master key; of 32 random ones some 30 differ."""
 _KEY_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,15}", re.ASCII)
 
 
@@ -34,7 +36,7 @@ class MasterKeys:
         for position, (key_id, key) in enumerate(keys.items(), start=1):
             _require(_KEY_ID.fullmatch(key_id) is not None, position, f"needs {_ID_RULE}")
             _require(len(key) == KEY_BYTES, position, f"must be {KEY_BYTES} bytes, it is {len(key)}")
-            _require(len(set(key)) > 1, position, "is one byte repeated; it must be random")
+            _require(len(set(key)) >= LEAST_DISTINCT, position, "repeats a few bytes; it must be random")
         if not keys:
             raise BadMasterKeys("there is no master key")
         self._keys = dict(keys)
