@@ -25,7 +25,8 @@ ACTS_AS_THE_HOUSE = {
     "tenantry.foundation.work": "what a rolled back work leaves behind",
     "tenantry.foundation.jobs.run": "a job has no person behind it",
     "tenantry.foundation.jobs.lease": "claims, leases and endings of jobs are the house's own",
-    "tenantry.accounts.exchanges": "nobody is signed in yet",
+    "tenantry.accounts.exchanges.registration": "nobody is signed in yet",
+    "tenantry.accounts.exchanges.sessions": "nobody is signed in yet",
     "tenantry.accounts.jobs": "whether an address has an account is known to the house only",
     "tenantry.accounts.cli": "an operator's commands and the demo",
 }

@@ -1,0 +1,87 @@
+"""Signing in, staying signed in and signing out."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from tenantry.accounts import actions, queries
+from tenantry.accounts.actions import Scope
+from tenantry.accounts.exchanges.tokens import BEFORE_LOGIN, SignedIn, hand_tokens
+from tenantry.accounts.models import Credential
+from tenantry.accounts.problems import InvalidCredentials, RefreshRefused
+from tenantry.foundation.action import Refusal, exchange
+from tenantry.foundation.call import Actor, Call
+from tenantry.foundation.net.address import MailAddress
+from tenantry.foundation.permission import ANYONE
+from tenantry.foundation.problems import Unauthenticated
+from tenantry.foundation.security.refresh import RefreshClaim
+from tenantry.foundation.security.tokens import BadToken
+from tenantry.foundation.work import SystemWork
+
+
+@exchange(requires=ANYONE)
+async def login(call: Call, *, address: MailAddress, password: str) -> SignedIn | Refusal:
+    """Sign in with an address and a password; unknown addresses cost and answer the same as wrong passwords."""
+    # a login at the same moment may have hashed the password anew between the two looks at it: look once more
+    signed_in = await _try_login(call, address, password) or await _try_login(call, address, password)
+    if signed_in is None:
+        raise InvalidCredentials
+    return signed_in
+
+
+async def _try_login(call: Call, address: MailAddress, password: str) -> SignedIn | Refusal | None:
+    passwords = call.runtime.passwords
+    await passwords.admit()
+    async with SystemWork(call, reason=BEFORE_LOGIN, reading=True) as work:
+        credential = await queries.credential_of_address(work, email_key=address.key)
+    verdict = await passwords.verify(_hash_of(credential), password)
+    if credential is None or not verdict.ok:
+        async with SystemWork(call, reason=BEFORE_LOGIN) as work:
+            return await actions.refuse_login(work, user_id=credential.user_id if credential else None)
+    fresh = await passwords.hash(password) if verdict.needs_rehash else None
+    async with SystemWork(call, reason=BEFORE_LOGIN) as work:
+        let_in = await actions.let_in(work, credential=credential, fresh=fresh)
+        return let_in and hand_tokens(call, *let_in)
+
+
+@exchange(requires=ANYONE)
+async def refresh(call: Call, *, token: str) -> SignedIn | Refusal:
+    """Exchange a refresh token for the next one and a new access token."""
+    claim = _claim(call, token)
+    async with SystemWork(call, reason=BEFORE_LOGIN) as work:
+        refreshed = await actions.refresh_session(work, claim=claim)
+        return refreshed if isinstance(refreshed, Refusal) else hand_tokens(call, *refreshed)
+
+
+@exchange(requires=ANYONE)
+async def logout(call: Call, *, scope: Scope, refresh_token: str | None) -> None:
+    """Sign out by access token or refresh token: this device, the others, or all."""
+    # read before a Work is opened: garbage never reaches the database
+    asking = _device_of(call.actor) or _claim(call, refresh_token or "")
+    async with SystemWork(call, reason="a refresh token alone may sign its device out") as work:
+        user_id, session_id = await _device_of_claim(work, asking) if isinstance(asking, RefreshClaim) else asking
+        await actions.log_out(work, user_id=user_id, session_id=session_id, scope=scope)
+
+
+def _device_of(actor: Actor) -> tuple[UUID, UUID] | None:
+    return None if actor.person is None or actor.session is None else (actor.person, actor.session)
+
+
+async def _device_of_claim(work: SystemWork, claim: RefreshClaim) -> tuple[UUID, UUID]:
+    session = await queries.session_for_update(work, session_id=claim.session)
+    if session is None or session.counter != claim.counter:
+        raise RefreshRefused
+    return session.user_id, session.id
+
+
+def _hash_of(row: Credential | None) -> str | None:
+    return None if row is None else row.password_hash
+
+
+def _claim(call: Call, token: str) -> RefreshClaim:
+    if not token:
+        raise Unauthenticated
+    try:
+        return call.runtime.refresh.read(token)
+    except BadToken as error:
+        raise RefreshRefused from error

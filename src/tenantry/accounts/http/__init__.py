@@ -1,0 +1,8 @@
+"""Accounts over HTTP, a file a noun; importing a file declares its routes."""
+
+from __future__ import annotations
+
+from tenantry.accounts.http import profile, registration, sessions
+from tenantry.accounts.http.shapes import routes
+
+__all__ = ["profile", "registration", "routes", "sessions"]

@@ -1,0 +1,99 @@
+"""Signing up over HTTP: asking, proving the address, asking for the mail again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from tenantry.accounts import exchanges
+from tenantry.accounts.http.shapes import (
+    CREDENTIALS,
+    SIGNED_IN,
+    EmailText,
+    NewPassword,
+    PasswordText,
+    Proof,
+    Tokens,
+    TokenText,
+    routes,
+    tokens_view,
+)
+from tenantry.accounts.problems import AddressTaken, InvalidCredentials, LinkInvalid, WeakPassword
+from tenantry.foundation.call import Call
+from tenantry.foundation.net.address import read_address
+from tenantry.foundation.permission import ANYONE
+from tenantry.foundation.problems import FieldError, Invalid
+from tenantry.foundation.security.passwords import Busy
+from tenantry.foundation.text import Name
+from tenantry.foundation.wire import Wire
+
+
+class NewRegistration(Wire):
+    """Who wants to join."""
+
+    email: EmailText
+    password: NewPassword
+    name: Name
+
+
+class PendingRegistration(Wire):
+    """A registration that waits for its address to be proven; keep `registration` to prove it with."""
+
+    registration: str
+
+
+class Proofs(Wire):
+    """The mailed token, and one proof of being the one who registered."""
+
+    described: ClassVar[Mapping[str, Any]] = {
+        "oneOf": [
+            {"required": [given], "properties": {given: {"type": "string"}, other: {"type": "null"}}}
+            for given, other in (("registration", "password"), ("password", "registration"))
+        ]
+    }
+    token: TokenText
+    registration: Proof | None = None
+    password: PasswordText | None = None
+
+
+class OneAddress(Wire):
+    """An address to send something to."""
+
+    email: EmailText
+
+
+@routes.post(
+    "/auth/register",
+    requires=ANYONE,
+    status=202,
+    problems=(WeakPassword, Busy),
+    example=CREDENTIALS | {"name": "Ada Lovelace"},
+    answer_example={"registration": "AZOX1vK0c2i0bG9uZw.c2lnbmF0dXJl"},
+)
+async def register(call: Call, body: NewRegistration) -> PendingRegistration:
+    """Ask to join; a mail with a link follows, whether or not the address is known."""
+    address = read_address(body.email)
+    proof = await exchanges.register(call, address=address, name=body.name, password=body.password)
+    return PendingRegistration(registration=proof)
+
+
+@routes.post(
+    "/auth/verify-email",
+    requires=ANYONE,
+    problems=(LinkInvalid, InvalidCredentials, AddressTaken, Busy),
+    example={"token": "AZOX1vK0c2i0bG9uZw.c2lnbmF0dXJl", "registration": "AZOX1vK0c2i0bG9uZw.b3RoZXI"},
+    answer_example=SIGNED_IN,
+)
+async def verify_email(call: Call, body: Proofs) -> Tokens:
+    """Prove an address with the mailed token and the registration (or its password), and sign in."""
+    if (body.registration is None) is (body.password is None):
+        raise Invalid(errors=(FieldError("body", "needs either `registration` or `password`"),))
+    if body.registration is not None:
+        return tokens_view(await exchanges.verify_with_registration(call, token=body.token, proof=body.registration))
+    return tokens_view(await exchanges.verify_with_password(call, token=body.token, password=body.password or ""))
+
+
+@routes.post("/auth/resend", requires=ANYONE, status=202, example={"email": "ada@example.com"})
+async def resend(call: Call, body: OneAddress) -> None:
+    """Ask for the verification mail once more; the answer is always the same."""
+    await exchanges.resend_verification(call, address=read_address(body.email))
