@@ -128,6 +128,15 @@ class Invalid(Problem):
     status, code = 422, "invalid"
 
 
+class TooMany(Problem):
+    """This was asked for too often; wait a little, then try again."""
+
+    status, code = 429, "too_many"
+
+    def __init__(self, detail: str | None = None, *, retry_after: int = 1, **rest: Any) -> None:
+        super().__init__(detail, headers={"retry-after": str(retry_after)}, **rest)
+
+
 class HeadersTooLarge(Problem):
     """The headers of the request are larger than is accepted here."""
 

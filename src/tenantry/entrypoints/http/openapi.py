@@ -51,6 +51,7 @@ ETAG = {
 BESIDE = {
     401: ("WWW-Authenticate", "How to prove who is calling.", {"type": "string", "pattern": "^Bearer"}),
     405: ("Allow", "The methods that this address answers to.", {"type": "string"}),
+    429: ("Retry-After", "Seconds until it makes sense to try again.", {"type": "integer", "minimum": 1}),
     503: ("Retry-After", "Seconds until it makes sense to try again.", {"type": "integer", "minimum": 1}),
 }
 NO_NUL = r"^[^\x00]*$"
