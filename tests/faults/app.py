@@ -203,7 +203,8 @@ class Stage:
 
 def of_a_request(speech: Speech) -> bool:
     """Whether a connection is in a transaction; the bell and logins are not of the request."""
-    return speech.opening.startswith("begin")
+    # a rollback alone ends what was only read, some time later or never: no step of the request
+    return speech.opening.startswith("begin") and speech.latest != "rollback"
 
 
 def environment(url: str, data: Path, port: int, **more: str) -> dict[str, str]:

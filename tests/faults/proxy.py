@@ -124,12 +124,13 @@ def _is_last_word_of_login(message: Message) -> bool:
 
 
 class Speech:
-    """What a connection's client has said; `opening` tells a request from a poll on the same pool."""
+    """What a connection's client has said; `opening` tells a request from a poll, `latest` what is being sent."""
 
     def __init__(self) -> None:
         self.parameters: dict[str, str] = {}
         self.first_statement = ""
         self.opening = ""  # the statement that opened the present transaction
+        self.latest = ""
         self._statements: dict[str, str] = {}
         self._portals: dict[str, str] = {}
 
@@ -143,6 +144,7 @@ class Speech:
         if sql:
             self.first_statement = self.first_statement or sql
             self.opening = sql if idle else self.opening
+            self.latest = sql
         return sql
 
     def _sql_of(self, message: Message) -> str:
