@@ -138,7 +138,8 @@ def tenantry_account(target: Tenantry, person: Person) -> Account:
     """The whole way in: register, read the mail, redeem its link."""
     asked = must(target.port, target.registration(person), 202).json()
     body = {"token": mailed_token(target, person), "registration": asked["registration"]}
-    return signed_in(person, must(target.port, Request.json("/v1/auth/verify-email", body), 200).json())
+    proven = must(target.port, Request.json("/v1/auth/verify-email", body, from_somewhere()), 200)
+    return signed_in(person, proven.json())
 
 
 def mailed_token(target: Tenantry, person: Person) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tenantry.foundation.jobs.handler import GiveUp, Job, Retry, every, handles, on
     from tenantry.foundation.jobs.job import NewJob
     from tenantry.foundation.net.letters import Letter, Link
+    from tenantry.foundation.page import Listing, Page, PageQuery
     from tenantry.foundation.permission import ANYONE, HOUSE, ONESELF, Permission
     from tenantry.foundation.problems import Conflict, FieldError, Forbidden, Invalid, NotFound, Problem
     from tenantry.foundation.question import Question
@@ -36,6 +37,7 @@ _HOMES = {
     "foundation.jobs.handler": ("GiveUp", "Job", "Retry", "every", "handles", "on"),
     "foundation.jobs.job": ("NewJob",),
     "foundation.net.letters": ("Letter", "Link"),
+    "foundation.page": ("Listing", "Page", "PageQuery"),
     "foundation.permission": ("ANYONE", "HOUSE", "ONESELF", "Permission"),
     "foundation.problems": ("Conflict", "FieldError", "Forbidden", "Invalid", "NotFound", "Problem"),
     "foundation.question": ("Question",),
@@ -63,8 +65,11 @@ __all__ = [
     "Job",
     "Letter",
     "Link",
+    "Listing",
     "NewJob",
     "NotFound",
+    "Page",
+    "PageQuery",
     "Permission",
     "PersonWork",
     "Problem",

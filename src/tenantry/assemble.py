@@ -7,6 +7,7 @@ from pathlib import Path
 from tenantry.accounts.domain import domain as accounts
 from tenantry.entrypoints.http.app import build_app
 from tenantry.entrypoints.http.gate import Gate
+from tenantry.foundation import housekeeping
 from tenantry.foundation.data.clock import Clock, FileClock
 from tenantry.foundation.data.database import Database
 from tenantry.foundation.domain import Registry
@@ -19,8 +20,10 @@ from tenantry.foundation.net.mailer import Mailer
 from tenantry.foundation.net.smtp import SmtpPost
 from tenantry.foundation.parent import die_with_parent
 from tenantry.foundation.runtime import Runtime
+from tenantry.foundation.security.cursors import Cursors
 from tenantry.foundation.security.keyring import KeyRing
 from tenantry.foundation.security.keys import BadMasterKeys, MasterKeys
+from tenantry.foundation.security.limits import Buckets
 from tenantry.foundation.security.onetime import OneTime
 from tenantry.foundation.security.passwords import Passwords
 from tenantry.foundation.security.refresh import Refresh
@@ -32,7 +35,7 @@ DOMAINS = (accounts,)
 
 def registry() -> Registry:
     """Everything that the domains of this installation bring."""
-    return Registry(DOMAINS)
+    return Registry(DOMAINS, jobs=housekeeping)
 
 
 def read(known: Registry) -> Reading:
@@ -70,13 +73,16 @@ def build_runtime(reading: Reading, registry: Registry) -> Runtime:
         clock=clock,
         database=database,
         sealer=sealer,
+        cursors=Cursors(master),
         one_time=OneTime(master),
         refresh=Refresh(master),
+        buckets=Buckets(master),
         keys=KeyRing(database, sealer, issuer=settings.public_url or "tenantry"),
         passwords=Passwords(threads=settings.hash_threads),
         mailer=_mailer(settings, registry, clock),
         bell=Bell(database),
         listeners=registry.listeners,
+        fates=registry.fates,
     )
 
 

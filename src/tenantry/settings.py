@@ -84,6 +84,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     test_clock: Annotated[
         str | None, says("A file holding an RFC 3339 instant, re-read while running; development only.")
     ] = None
+    rate_limits: Annotated[
+        Literal["on", "remote", "off"],
+        says("`off` counts no requests, `remote` none of the machine's own by source; both in development only."),
+    ] = "on"
     hash_threads: Annotated[
         int, says("Passwords hashed at the same time; 0: as many as there are cores.", ge=0, le=256)
     ] = 0
@@ -209,6 +213,8 @@ def _contradictions(settings: Settings, needed: Sequence[str]) -> list[str]:
     faults += [f"{variable(name)} is needed in production" for name in needed if not getattr(settings, name)]
     if settings.test_clock:
         faults.append(f"{variable('test_clock')} is for development only")
+    if settings.rate_limits != "on":
+        faults.append(f"{variable('rate_limits')} may be other than on in development only")
     return faults
 
 

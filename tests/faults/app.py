@@ -216,6 +216,7 @@ def environment(url: str, data: Path, port: int, **more: str) -> dict[str, str]:
         "TENANTRY_MASTER_KEYS": MASTER_KEYS,
         "TENANTRY_PUBLIC_URL": f"http://127.0.0.1:{port}",
         "TENANTRY_OPS_LISTEN": "",
+        "TENANTRY_RATE_LIMITS": "off",
     } | more
 
 

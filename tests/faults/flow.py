@@ -27,6 +27,9 @@ EVERYTHING = """
      union all select 'sessions', count(*) from tenantry.sessions
      union all select 'turns', coalesce(sum(counter), 0) from tenantry.sessions
      union all select 'ended sessions', count(*) from tenantry.sessions where ended_at is not null
+     union all select 'resets', count(*) from tenantry.password_resets
+     union all select 'pending addresses', count(*) from tenantry.address_changes where confirmed_at is null
+     union all select 'closed accounts', count(*) from tenantry.users where closed_at is not null
      union all select 'jobs', (select count(*) from tenantry.jobs) + (select count(*) from tenantry.job_runs)
      union all select 'event ' || kind, count(*) from tenantry.events group by kind
 """

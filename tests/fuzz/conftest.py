@@ -14,6 +14,7 @@ import pytest
 from tenantry.accounts.exchanges import VERIFY
 from tenantry.entrypoints.http.arrival import Arrival
 from tenantry.entrypoints.http.witness import Witness
+from tenantry.foundation.data.ids import SESSION_ID
 from tenantry.foundation.domain import Registry
 from tenantry.testing import Client, Databases, Installation, Response, installed
 from tenantry.testing.installation import PASSWORD
@@ -61,6 +62,13 @@ class Pocket:
     def fitting(self, operation: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Members that turn a well-formed body into one that the house has a reason to accept."""
         return self._fitting[operation](body) if operation in self._fitting else {}
+
+    def path(self, operation: str) -> dict[str, str]:
+        """Ids in an operation's path that name something of the person's."""
+        if operation != "accounts.end_session":
+            return {}
+        claim = self._house.runtime.refresh.read(self.sign_in()["refresh_token"])
+        return {"session": SESSION_ID.text(claim.session)}
 
     def _address(self) -> str:
         return f"fuzz{next(self._numbers)}@example.com"

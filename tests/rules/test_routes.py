@@ -23,6 +23,9 @@ PUBLIC = {
     "POST /v1/auth/login": "signs in",
     "POST /v1/auth/refresh": "the refresh token is the credential",
     "POST /v1/auth/logout": "the refresh token may be the credential",
+    "POST /v1/auth/forgot-password": "answers the same to everybody",
+    "POST /v1/auth/reset-password": "the mailed token is the credential",
+    "POST /v1/auth/revoke": "the token that is given back is the credential, and the answer is always the same",
 }
 PAGES = {
     "/livez": "the process is alive, no more",

@@ -1,9 +1,14 @@
-"""What the command line does with accounts: the people of the demo."""
+"""What the command line does with accounts: the people of the demo, and signing people out."""
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import msgspec
+
 from tenantry.accounts import exchanges, queries
 from tenantry.foundation.call import Call
+from tenantry.foundation.command import BadUsage, Command, Option
 from tenantry.foundation.net.address import read_address
 from tenantry.foundation.work import SystemWork
 
@@ -19,3 +24,26 @@ async def seed(call: Call) -> list[str]:
     if known is None:
         await exchanges.add_person(call, address=address, name="Demo Person", password=DEMO_PASSWORD)
     return [f"sign in as {DEMO} with the password: {DEMO_PASSWORD}"]
+
+
+class Revoked(msgspec.Struct, frozen=True):
+    """How many sessions were ended."""
+
+    sessions: int
+
+
+async def revoke(
+    call: Call,
+    *,
+    user: Annotated[str | None, Option("Address or id of the person to sign out.")] = None,
+    everybody: Annotated[bool, Option("Sign out everybody.", flag="--all")] = False,
+) -> Revoked:
+    """End the sessions of one person or of everybody: every token is refused from the next request on."""
+    if everybody == (user is not None):
+        raise BadUsage("give either --user or --all")
+    if user is None:
+        return Revoked(await exchanges.sign_out_everybody(call))
+    return Revoked(await exchanges.sign_out(call, person=user))
+
+
+commands = (Command("tokens", "revoke", revoke),)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tenantry.accounts import cli, events, http, jobs, problems
+from tenantry.accounts import actions, cli, events, http, jobs, problems
 from tenantry.accounts.settings import AccountSettings
 from tenantry.foundation.domain import Domain
 
@@ -16,5 +16,9 @@ domain = Domain(
     routes=http.routes,
     jobs=jobs,
     seed=cli.seed,
+    commands=cli.commands,
+    sealed=(actions.sealed_exports,),
     letters=Path(__file__).parent / "letters",
+    tables=actions.TABLES,
+    answers={actions.what_is_held: actions.held_by_accounts},
 )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tenantry.foundation.problems import Conflict, FieldError, Invalid, Problem, Unauthenticated
+import msgspec
+
+from tenantry.foundation.problems import Conflict, FieldError, Forbidden, Invalid, Problem, TooMany, Unauthenticated
 
 
 class InvalidCredentials(Unauthenticated):
@@ -49,3 +51,48 @@ class RefreshReused(RefreshRefused):
     """This refresh token was used before, so its session was ended; sign in again."""
 
     code = "refresh_reused"
+
+
+class TooManyGuesses(TooMany):
+    """Too many wrong passwords were tried at this account; wait, then try again."""
+
+    code = "too_many_guesses"
+
+
+class ProofNeeded(Forbidden):
+    """This needs your password, or a sign-in less than 15 minutes ago."""
+
+    code = "proof_needed"
+
+
+class Blocker(msgspec.Struct, frozen=True):
+    """One thing that still needs an account: a stable code, a sentence for its person, and what it is about."""
+
+    code: str
+    message: str
+    id: str
+
+
+class ClosureBlocked(Conflict):
+    """Something still needs this account; settle what blocks closing it, then close it."""
+
+    code = "closure_blocked"
+
+    def __init__(self, blockers: Sequence[Blocker]) -> None:
+        super().__init__(more={"blockers": [msgspec.to_builtins(blocker) for blocker in blockers]})
+
+    @classmethod
+    def sample(cls) -> ClosureBlocked:
+        return cls([Blocker("sole_owner", "You are the only owner of Acme.", "org_01jd4w2q8nf6v9m3x5c7b1r0kt")])
+
+
+class NotClosed(Conflict):
+    """This account is not closed."""
+
+    code = "not_closed"
+
+
+class TooManyExports(TooMany):
+    """An export was taken less than an hour ago; wait, then ask for the next one."""
+
+    code = "too_many_exports"

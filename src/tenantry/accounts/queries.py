@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from tenantry.accounts.models import Credential, Registration, Session, User
-from tenantry.foundation.data.sql import many, maybe, one, value
+from datetime import datetime
+from uuid import UUID
+
+from tenantry.accounts.models import (
+    AddressChange,
+    Device,
+    DeviceHeld,
+    Export,
+    Happened,
+    Registration,
+    Session,
+    SignIn,
+    User,
+)
+from tenantry.foundation.data.sql import many, maybe, one, value, values
+from tenantry.foundation.page import Listing
 
 oneself = one(
     User,
     """
-    select id, email, name, locale, timezone, version, created_at
+    select id, email, name, locale, timezone, version, created_at, purge_at
       from tenantry.users
      where id = tenantry.person()
     """,
@@ -17,21 +31,48 @@ oneself = one(
 user_by_id = one(
     User,
     """
-    select id, email, name, locale, timezone, version, created_at
+    select id, email, name, locale, timezone, version, created_at, purge_at
       from tenantry.users
      where id = :user_id
     """,
 )
 
-credential_of_address = maybe(
-    Credential,
+user_if_any = maybe(
+    User,
     """
-    select users.id as user_id, credentials.password_hash
+    select id, email, name, locale, timezone, version, created_at, purge_at
       from tenantry.users
-      join tenantry.credentials on credentials.user_id = users.id
-     where users.email_key = :email_key
+     where id = :user_id
+    """,
+)
+
+signed_in_within = value(
+    bool,
+    """
+    select created_at > tenantry.now() - :recent::interval
+      from tenantry.sessions
+     where id = :session_id
+    """,
+)
+
+user_of_reset = maybe(
+    User,
+    """
+    select users.id, email, name, locale, timezone, version, users.created_at, purge_at
+      from tenantry.password_resets
+      join tenantry.users on users.id = password_resets.user_id
+     where password_resets.id = :reset_id
+       and password_resets.expires_at > tenantry.now()
        and users.disabled_at is null
-       and users.closed_at is null
+    """,
+)
+
+address_change = maybe(
+    AddressChange,
+    """
+    select user_id, id, email, email_key, previous
+      from tenantry.address_changes
+     where id = :change_id
     """,
 )
 
@@ -84,6 +125,10 @@ newest_registration_of_address = maybe(
     """,
 )
 
+moment = value(datetime, "select tenantry.now()")
+
+person_named = value(UUID, "select id from tenantry.users where id = :user_id or email_key = :email_key")
+
 address_of_account = value(str, "select email from tenantry.users where email_key = :email_key")
 
 session_for_update = maybe(
@@ -96,7 +141,110 @@ session_for_update = maybe(
        and sessions.ended_at is null
        and sessions.expires_at > tenantry.now()
        and users.disabled_at is null
-       and users.closed_at is null
        for update of sessions
+    """,
+)
+
+devices_by_use = many(
+    Device,
+    """
+    select id, created_at, rotated_at as last_used_at, expires_at, source, agent
+      from tenantry.sessions
+     where user_id = tenantry.person()
+       and ended_at is null
+       and expires_at > tenantry.now()
+       and rotated_at > tenantry.now() - :idle::interval
+       and (rotated_at, id) < (coalesce(:after_key, 'infinity'::timestamptz),
+                               coalesce(:after_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid))
+     order by rotated_at desc, id desc
+     limit :rows
+    """,
+)
+
+devices_by_age = many(
+    Device,
+    """
+    select id, created_at, rotated_at as last_used_at, expires_at, source, agent
+      from tenantry.sessions
+     where user_id = tenantry.person()
+       and ended_at is null
+       and expires_at > tenantry.now()
+       and rotated_at > tenantry.now() - :idle::interval
+       and (created_at, id) < (coalesce(:after_key, 'infinity'::timestamptz),
+                               coalesce(:after_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid))
+     order by created_at desc, id desc
+     limit :rows
+    """,
+)
+
+devices = Listing("accounts.sessions", {"-last_used_at": devices_by_use, "-created_at": devices_by_age})
+
+sign_in = maybe(
+    SignIn,
+    """
+    select users.email, users.timezone, sessions.created_at, sessions.source, sessions.agent
+      from tenantry.sessions
+      join tenantry.users on users.id = sessions.user_id
+     where sessions.id = :session_id
+       and users.disabled_at is null
+    """,
+)
+
+due_for_purge = values(
+    UUID,
+    """
+    select id
+      from tenantry.users
+     where purge_at <= tenantry.now()
+     order by purge_at
+     limit :most
+    """,
+)
+
+recent_export = maybe(
+    Export,
+    """
+    select id, expires_at is not null as ready, used_at is not null as used,
+           greatest(1, ceil(extract(epoch from asked_at + :pause::interval - tenantry.now())))::integer as pause_left
+      from tenantry.exports
+     where user_id = tenantry.person()
+       and asked_at > tenantry.now() - :pause::interval
+     order by asked_at desc, id desc
+     limit 1
+    """,
+    not_null=("ready", "used", "pause_left"),
+)
+
+person_of_export = value(
+    UUID,
+    """
+    select user_id
+      from tenantry.exports
+     where id = :export_id
+       and expires_at is null
+       and used_at is null
+    """,
+)
+
+devices_held = many(
+    DeviceHeld,
+    """
+    select created_at, rotated_at, ended_at, ended_why, source, agent
+      from tenantry.sessions
+     where user_id = :user_id
+     order by created_at desc
+     limit :most
+    """,
+)
+
+history_held = many(
+    Happened,
+    """
+    select at, kind, payload
+      from tenantry.events
+     where person_id = :user_id
+       and org_id is null
+     order by at desc, id desc
+     limit :most
     """,
 )

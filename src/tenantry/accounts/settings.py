@@ -17,3 +17,6 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
     link_verify: Annotated[
         str, says("Link in a verification mail, with `{token}`. Default: our `/account/verify` page.", pattern=LINK)
     ] = ""
+    link_reset: Annotated[
+        str, says("Link that sets a new password, with `{token}`. Default: our `/account/reset` page.", pattern=LINK)
+    ] = ""

@@ -46,10 +46,14 @@ NOBODY = Actor("anonymous")
 
 
 class Call(msgspec.Struct, frozen=True):
-    """One call from outside or one job: its runtime, actor, request id and where it came from."""
+    """One call from outside or one job: its runtime, actor, request id and where it came from.
+
+    `even_closed` says that what is asked is open to a person whose account is closed, so their works let them in.
+    """
 
     runtime: Runtime
     actor: Actor
     request_id: str
     source: str = ""
     agent: str = ""
+    even_closed: bool = False

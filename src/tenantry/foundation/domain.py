@@ -14,13 +14,17 @@ from typing import Any, TypeVar
 import msgspec
 
 from tenantry.foundation.call import Call
+from tenantry.foundation.command import Command
 from tenantry.foundation.events.event import Event
+from tenantry.foundation.fate import OF_FOUNDATION, Fate
 from tenantry.foundation.jobs.handler import Handler, collect
 from tenantry.foundation.jobs.job import NewJob
 from tenantry.foundation.permission import EVERYWHERE, Permission
 from tenantry.foundation.problems import Problem
 from tenantry.foundation.question import Question
 from tenantry.foundation.routes import Route, Routes
+from tenantry.foundation.security import keyring
+from tenantry.foundation.security.sealed import SealedColumn
 
 Kind = TypeVar("Kind")
 
@@ -38,7 +42,10 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
     jobs: ModuleType | None = None
     letters: Path | None = None
     seed: Callable[[Call], Awaitable[list[str]]] | None = None
+    commands: tuple[Command, ...] = ()
+    sealed: tuple[SealedColumn, ...] = ()
     answers: Mapping[Question[..., Any], Callable[..., Awaitable[Any]]] = {}
+    tables: Mapping[str, Fate] = {}
 
 
 class BadDomains(Exception):
@@ -48,15 +55,21 @@ class BadDomains(Exception):
 class Registry:
     """Everything that all domains bring, each thing once."""
 
-    def __init__(self, domains: Iterable[Domain]) -> None:
+    def __init__(self, domains: Iterable[Domain], *, jobs: ModuleType | None = None) -> None:
+        """`jobs` are the house's own, beside those of the domains."""
         self.domains = tuple(domains)
         self._check_needs()
         self.routes: tuple[Route, ...] = tuple(
             route for domain in self.domains if domain.routes for route in domain.routes
         )
         self.handlers: tuple[Handler, ...] = tuple(
-            handler for domain in self.domains if domain.jobs for handler in collect(domain.jobs)
+            handler
+            for module in (jobs, *(domain.jobs for domain in self.domains))
+            if module
+            for handler in collect(module)
         )
+        self.commands: tuple[Command, ...] = tuple(own for domain in self.domains for own in domain.commands)
+        self.sealed = (keyring.sealed_private, *(own for domain in self.domains for own in domain.sealed))
         self.events = tuple(self._declared(Event, "events"))
         self.problems = tuple(self._declared(Problem, "problems"))
         self.permissions = (*EVERYWHERE, *(own for domain in self.domains for own in domain.permissions))
@@ -64,6 +77,14 @@ class Registry:
         self.letters = tuple(domain.letters for domain in self.domains if domain.letters)
         self._check_names()
         self._connect_questions()
+
+    @property
+    def fates(self) -> dict[str, Fate]:
+        """What becomes of each table's rows about a purged person; a domain comes before those it builds on."""
+        known: dict[str, Fate] = {}
+        for domain in reversed(self.domains):
+            known |= domain.tables
+        return known | dict(OF_FOUNDATION)
 
     @property
     def listeners(self) -> dict[type[Event], tuple[NewJob, ...]]:
@@ -94,6 +115,9 @@ class Registry:
             "problem": [problem.code for problem in self.problems],
             "permission": [permission.name for permission in self.permissions],
             "job": [handler.kind for handler in self.handlers],
+            "command": [f"{command.group} {command.name}" for command in self.commands],
+            "sealed column": [column.name for column in self.sealed],
+            "table": [*OF_FOUNDATION, *(table for domain in self.domains for table in domain.tables)],
         }
         for sort, given in names.items():
             if twice := [name for name, count in Counter(given).items() if count > 1]:

@@ -7,7 +7,7 @@ from functools import cache
 from asyncpg.exceptions import IntegrityConstraintViolationError, PostgresConnectionError, PostgresError
 
 from tenantry.foundation.data.pool import DatabaseUnavailable
-from tenantry.foundation.problems import Problem, Unauthenticated, Unavailable, every_problem
+from tenantry.foundation.problems import Forbidden, Problem, Unauthenticated, Unavailable, every_problem
 
 
 class Overloaded(Unavailable):
@@ -28,8 +28,15 @@ class SessionEnded(Unauthenticated):
     code = "session_ended"
 
 
+class AccountClosed(Forbidden):
+    """This account is closed; until it is purged, reopening it brings everything back."""
+
+    code = "account_closed"
+
+
 _STATES: dict[str, type[Problem]] = {
     "TN401": SessionEnded,
+    "TN403": AccountClosed,
     "53100": NoSpace,
     "53300": DatabaseUnavailable,
     "40001": Overloaded,

@@ -14,6 +14,7 @@ from tenantry.foundation.call import Call
 from tenantry.foundation.data.ids import IdKind
 from tenantry.foundation.permission import ANYONE, Permission
 from tenantry.foundation.problems import Problem
+from tenantry.foundation.security.limits import Limit, RateLimited
 from tenantry.foundation.work import PersonWork
 
 Shape = TypeVar("Shape")
@@ -46,6 +47,8 @@ class Route(msgspec.Struct, frozen=True):
     takes: tuple[str, ...]
     answer: Any
     versioned: bool
+    even_closed: bool = False
+    limits: tuple[Limit, ...] = ()
 
     @property
     def name(self) -> str:
@@ -101,15 +104,22 @@ class Routes:
         example: Any = None,
         answer_example: Any = None,
         ids: Mapping[str, IdKind] | None = None,
+        even_closed: bool = False,
+        limits: tuple[Limit, ...] = (),
     ) -> Callable[[Handler], Handler]:
-        """Declare an operation; the handler's own signature says what it takes and gives."""
+        """Declare an operation; the handler's own signature says what it takes and gives.
+
+        `even_closed` opens it to persons whose account is closed and not purged yet.
+        """
+        refusals = (*problems, RateLimited) if limits else problems
 
         def keep(handler: Handler) -> Handler:
             reading = _read_signature(handler)
+            _check_limits(limits, reading[1])
             self._routes.append(
                 Route(
-                    method, self.prefix + path, handler, status, requires, self.tag, problems, example, answer_example,
-                    dict(ids or {}), *reading,
+                    method, self.prefix + path, handler, status, requires, self.tag, refusals, example, answer_example,
+                    dict(ids or {}), *reading, even_closed=even_closed, limits=limits,
                 )
             )  # fmt: skip
             return handler
@@ -117,13 +127,18 @@ class Routes:
         return keep
 
 
-def _read_signature(handler: Callable[..., Any]) -> tuple[Any, ...]:
+def _read_signature(handler: Callable[..., Any]) -> tuple[Any, Any, Any, tuple[str, ...], Any, bool]:
     hints = get_type_hints(handler)
     names = tuple(inspect.signature(handler).parameters)
     opens = hints[names[0]]
     if opens is not Call and not issubclass(opens, PersonWork):
         raise TypeError(f"{handler.__qualname__}: the first parameter is a PersonWork or a Call")
     return None if opens is Call else opens, hints.get("body"), hints.get("query"), names[1:], *_shape(hints["return"])
+
+
+def _check_limits(limits: tuple[Limit, ...], body: type[msgspec.Struct] | None) -> None:
+    if any(limit.by != "source" for limit in limits) and "email" not in getattr(body, "__struct_fields__", ()):
+        raise TypeError("a limit by address needs a body with an `email`")
 
 
 def _shape(answer: Any) -> tuple[Any, bool]:

@@ -10,10 +10,13 @@ import msgspec
 from tenantry.foundation.data.clock import Clock
 from tenantry.foundation.data.database import Database
 from tenantry.foundation.events.event import Event
+from tenantry.foundation.fate import Fate
 from tenantry.foundation.jobs.bell import Bell
 from tenantry.foundation.jobs.job import NewJob
 from tenantry.foundation.net.mailer import Mailer
+from tenantry.foundation.security.cursors import Cursors
 from tenantry.foundation.security.keyring import KeyRing
+from tenantry.foundation.security.limits import Buckets
 from tenantry.foundation.security.onetime import OneTime
 from tenantry.foundation.security.passwords import Passwords
 from tenantry.foundation.security.refresh import Refresh
@@ -30,14 +33,17 @@ class Runtime(msgspec.Struct, frozen=True):
     clock: Clock
     database: Database
     sealer: Sealer
+    cursors: Cursors
     one_time: OneTime
     refresh: Refresh
+    buckets: Buckets
     keys: KeyRing
     passwords: Passwords
     mailer: Mailer
     bell: Bell
     listeners: Mapping[type[Event], tuple[NewJob, ...]]
     sections: Mapping[type[msgspec.Struct], msgspec.Struct]
+    fates: Mapping[str, Fate]
 
     @property
     def origin(self) -> str:

@@ -129,7 +129,7 @@ class PersonWork(Work):
         self.session: UUID = call.actor.session
 
     def context(self) -> str:
-        return person_context(self.person, self.session)
+        return person_context(self.person, self.session, even_closed=self.call.even_closed)
 
 
 class SystemWork(Work):

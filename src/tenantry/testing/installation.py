@@ -116,6 +116,8 @@ async def installed(
             "TENANTRY_MASTER_KEYS": MASTER_KEYS,
             "TENANTRY_PUBLIC_URL": f"http://127.0.0.1:{port}",
             "TENANTRY_DATABASE_POOL": "8",
+            # people of a test all come from one address; a test of the limits says `on`
+            "TENANTRY_RATE_LIMITS": "off",
         }
         | dict(environ or {}),
         dotenv=None,

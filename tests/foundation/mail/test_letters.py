@@ -16,7 +16,7 @@ from tenantry.foundation.net.letters import Letter, Letters, Link, UnusableLette
 
 def test_every_letter_of_accounts_has_both_halves_and_can_be_filled_in(accounts: Path) -> None:
     letters = Letters([accounts], product="Acme")
-    assert letters.templates() == ["already_registered", "verify_email"]
+    assert letters.templates() == sorted(source.stem for source in accounts.glob("*.mjml"))
     for name in letters.templates():
         wanted = {value: f"https://app.example.com/{value}" for value in letters.wants(name)}
         written = letters.write(Letter(name, "ada@example.com", "k", {k: Link(v) for k, v in wanted.items()}))
@@ -37,7 +37,7 @@ def test_the_page_carries_the_link_once_as_a_link_and_once_bare(accounts: Path) 
 
 def test_a_page_asks_no_other_host_for_anything(accounts: Path) -> None:
     pages = [page.read_text() for page in (accounts / "compiled").glob("*.html")]
-    assert len(pages) == 2
+    assert len(pages) == len(list(accounts.glob("*.mjml")))
     for page in pages:
         assert set(re.findall(r"https?://[^\"'\s)]+", page)) == {"http://www.w3.org/1999/xhtml"}
         assert not re.search(r"src=|@import|<link", page)
@@ -128,7 +128,7 @@ def test_a_plugins_letter_wins_over_ours(accounts: Path, tmp_path: Path) -> None
     written = Letters([plugin, accounts], product="Acme").write(verify_email())
     assert (written.subject, written.text) == ("Willkommen", f"Hier lang: {LINK}\n")
     assert "Hier" in written.html
-    assert Letters([plugin, accounts], product="Acme").templates() == ["already_registered", "verify_email"]
+    assert Letters([plugin, accounts], product="Acme").templates() == Letters([accounts], product="Acme").templates()
 
 
 def test_a_plugin_may_write_its_page_by_hand_and_leave_the_other_half_alone(accounts: Path, tmp_path: Path) -> None:

@@ -2,6 +2,26 @@
 
 from __future__ import annotations
 
+from tenantry.accounts.actions.addresses import ask_address_change, change_address
+from tenantry.accounts.actions.closure import (
+    TABLES,
+    close_account,
+    purge_person,
+    reopen_account,
+    what_blocks_closing,
+)
+from tenantry.accounts.actions.devices import end_device, remove_ended_sessions, revoke_session
+from tenantry.accounts.actions.exports import (
+    ask_export,
+    finish_export,
+    held_by_accounts,
+    remove_old_exports,
+    take_export,
+    what_is_held,
+)
+from tenantry.accounts.actions.guesses import forget_guesses, forget_old_guesses, guess
+from tenantry.accounts.actions.links import forget_expired_links, forget_links
+from tenantry.accounts.actions.passwords import ask_password_reset, reset_password, set_password
 from tenantry.accounts.actions.profile import change_profile
 from tenantry.accounts.actions.registration import (
     add_person,
@@ -11,8 +31,11 @@ from tenantry.accounts.actions.registration import (
     may_mail,
     remove_expired_registrations,
 )
+from tenantry.accounts.actions.revocation import revoke_sessions, revoke_sessions_of_everybody
+from tenantry.accounts.actions.sealed import sealed_exports
 from tenantry.accounts.actions.sessions import (
     Scope,
+    end_every_session,
     end_session,
     let_in,
     log_out,
@@ -22,18 +45,46 @@ from tenantry.accounts.actions.sessions import (
 )
 
 __all__ = [
+    "TABLES",
     "Scope",
     "add_person",
+    "ask_address_change",
+    "ask_export",
+    "ask_password_reset",
     "ask_to_join",
     "ask_verification_again",
+    "change_address",
     "change_profile",
+    "close_account",
+    "end_device",
+    "end_every_session",
     "end_session",
+    "finish_export",
+    "forget_expired_links",
+    "forget_guesses",
+    "forget_links",
+    "forget_old_guesses",
+    "guess",
+    "held_by_accounts",
     "join",
     "let_in",
     "log_out",
     "may_mail",
+    "purge_person",
     "refresh_session",
     "refuse_login",
+    "remove_ended_sessions",
     "remove_expired_registrations",
+    "remove_old_exports",
+    "reopen_account",
+    "reset_password",
+    "revoke_session",
+    "revoke_sessions",
+    "revoke_sessions_of_everybody",
+    "sealed_exports",
+    "set_password",
     "start_session",
+    "take_export",
+    "what_blocks_closing",
+    "what_is_held",
 ]

@@ -25,7 +25,7 @@ change_user = maybe(
            updated_at = tenantry.now()
      where id = tenantry.person()
        and version = coalesce(:version, version)
- returning id, email, name, locale, timezone, version, created_at
+ returning id, email, name, locale, timezone, version, created_at, purge_at
     """,
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID
 
 from tenantry.accounts import queries
@@ -24,8 +25,12 @@ from tenantry.foundation.data.ids import new_id
 from tenantry.foundation.data.sql import one, run, value, values
 from tenantry.foundation.net.address import MailAddress
 from tenantry.foundation.permission import HOUSE
+from tenantry.foundation.security.limits import Limit
+from tenantry.foundation.security.turns import spend_turn
 from tenantry.foundation.work import SystemWork
 
+RESENDS = Limit("resend", 3, timedelta(hours=1), by="address")
+"""Mails asked for again for one address; those that are too many are answered as ever and not sent."""
 REMOVED_AT_ONCE = 100
 """Registrations removed with the one that was redeemed, at most."""
 
@@ -54,7 +59,9 @@ async def ask_to_join(work: SystemWork, *, address: MailAddress, name: str, pass
 
 @action(requires=HOUSE, records=VerificationAskedAgain)
 async def ask_verification_again(work: SystemWork, *, address: MailAddress) -> None:
-    """Ask for the verification mail once more; nothing tells whether there was anything to send."""
+    """Ask for the verification mail once more; nothing tells whether there was anything to send, or too much."""
+    if not await spend_turn(work, RESENDS, address.key):
+        return
     pending = await queries.newest_registration_of_address(work, email_key=address.key)
     # an unknown address leaves an event as well, so that both take the same time
     work.record(VerificationAskedAgain(registration_id=pending.id if pending else new_id()))
@@ -105,12 +112,12 @@ keep_user = one(
     with joined as (
         insert into tenantry.users (id, email, email_key, name)
         values (:id, :email, :email_key, :name)
-        returning id, email, name, locale, timezone, version, created_at
+        returning id, email, name, locale, timezone, version, created_at, purge_at
     ), proven as (
         insert into tenantry.credentials (user_id, password_hash)
         select id, :password_hash from joined
     )
-    select id, email, name, locale, timezone, version, created_at from joined
+    select id, email, name, locale, timezone, version, created_at, purge_at from joined
     """,
     not_null=User.__struct_fields__,
 )

@@ -6,7 +6,12 @@ from typing import Literal
 from uuid import UUID
 
 from tenantry.accounts import queries
+from tenantry.accounts.actions.devices import device_of, is_known, make_room
+from tenantry.accounts.actions.guesses import forget_guesses
+from tenantry.accounts.actions.links import forget_resets
+from tenantry.accounts.actions.registration import take_turn
 from tenantry.accounts.events import (
+    DeviceAppeared,
     End,
     LoginRefused,
     PasswordRehashed,
@@ -40,34 +45,39 @@ from tenantry.foundation.work import PersonWork, SystemWork
 Scope = Literal["local", "others", "all"]
 
 keep_session = run("""
-    insert into tenantry.sessions (id, user_id, expires_at, source, agent)
-    values (:id, :user_id, tenantry.now() + :life, :source, :agent)
+    insert into tenantry.sessions (id, user_id, expires_at, source, network, agent)
+    values (:id, :user_id, tenantry.now() + :life, :source, :network, :agent)
 """)
 
 same_credential = maybe(
     User,
     """
-    select users.id, email, name, locale, timezone, version, users.created_at
+    select users.id, email, name, locale, timezone, version, users.created_at, purge_at
       from tenantry.users
       join tenantry.credentials on credentials.user_id = users.id
      where users.id = :user_id
        and credentials.password_hash = :password_hash
        and users.disabled_at is null
-       and users.closed_at is null
        for share of users, credentials
     """,
 )
 
 
-@action(requires=HOUSE, records=SessionStarted)
+@action(requires=HOUSE, records=(SessionStarted, DeviceAppeared, SessionEnded))
 async def start_session(work: SystemWork, *, user_id: UUID) -> Rotation:
-    """Sign a person in on the device that is calling."""
+    """Sign a person in on the device that is calling, and sign the one used longest ago out if they are too many."""
     session_id = new_id()
-    call = work.call
+    network, agent = device_of(work.call)
+    # one login of a person after the other, so that each counts the sessions of those before it
+    await take_turn(work, turn=f"sessions of {user_id}")
+    known = await is_known(work, user_id=user_id)
+    await make_room(work, user_id=user_id)
     await keep_session(
-        work, id=session_id, user_id=user_id, life=SESSION_LIFE, source=call.source, agent=call.agent[:300]
+        work, id=session_id, user_id=user_id, life=SESSION_LIFE, source=work.call.source, network=network, agent=agent
     )
     work.record(SessionStarted(user_id=user_id, session_id=session_id))
+    if not known:
+        work.record(DeviceAppeared(user_id=user_id, session_id=session_id))
     return Rotation(session_id, 0)
 
 
@@ -81,11 +91,15 @@ replace_hash = run("""
 
 @action(requires=HOUSE, records=PasswordRehashed)
 async def let_in(work: SystemWork, *, credential: Credential, fresh: str | None) -> tuple[User, Rotation] | None:
-    """Sign in a person whose password was right; None if its hash was replaced or the account closed meanwhile.
+    """Sign in a person whose password was right; None if its hash was replaced or the account disabled meanwhile.
+
+    A closed account is signed in to as well, so that it can be reopened.
 
     `fresh` is the same password hashed with today's parameters, where the stored hash has older ones.
     """
     user_id, stored = credential.user_id, credential.password_hash
+    await forget_guesses(work, email_key=credential.email_key)
+    await forget_resets(work, user_id=user_id)
     if fresh is not None:
         # before the shared lock: two who hold it and both want to write would wait for each other
         if not await replace_hash(work, user_id=user_id, stored=stored, fresh=fresh):
@@ -115,9 +129,9 @@ rotate = maybe(
        and sessions.rotated_at > tenantry.now() - :idle::interval
        and users.id = sessions.user_id
        and users.disabled_at is null
-       and users.closed_at is null
  returning sessions.id as session_id, sessions.counter,
-           users.id, users.email, users.name, users.locale, users.timezone, users.version, users.created_at
+           users.id, users.email, users.name, users.locale, users.timezone, users.version, users.created_at,
+           users.purge_at
     """,
 )
 
@@ -176,7 +190,7 @@ end_others = values(
     update tenantry.sessions
        set ended_at = tenantry.now(), ended_why = :why
      where user_id = :user_id
-       and id <> :session_id
+       and id is distinct from :session_id
        and ended_at is null
  returning id
     """,
@@ -201,3 +215,11 @@ async def log_out(work: SystemWork, *, user_id: UUID, session_id: UUID, scope: S
     if scope != "local":
         for ended in await end_others(work, session_id=session_id, user_id=user_id, why="logout"):
             work.record(SessionEnded(user_id=user_id, session_id=ended, why="logout"))
+
+
+@action(requires=HOUSE, records=SessionEnded)
+async def end_every_session(work: SystemWork, *, user_id: UUID, why: End, keep: UUID | None) -> None:
+    """Sign out all of a person's devices, but for the one that is kept."""
+    await lock_sessions(work, user_id=user_id)
+    for ended in await end_others(work, user_id=user_id, session_id=keep, why=why):
+        work.record(SessionEnded(user_id=user_id, session_id=ended, why=why))

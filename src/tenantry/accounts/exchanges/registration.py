@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from tenantry.accounts import actions, queries
+from tenantry.accounts.exchanges.passwords import refuse_weak
 from tenantry.accounts.exchanges.tokens import BEFORE_LOGIN, SignedIn, genuine, hand_tokens
 from tenantry.accounts.models import Registration, User
-from tenantry.accounts.problems import InvalidCredentials, LinkInvalid, WeakPassword
+from tenantry.accounts.problems import InvalidCredentials, LinkInvalid
 from tenantry.foundation.action import exchange
 from tenantry.foundation.call import Call
 from tenantry.foundation.net.address import MailAddress
 from tenantry.foundation.permission import ANYONE, HOUSE
-from tenantry.foundation.security.strength import judge
 from tenantry.foundation.work import SystemWork
 
 VERIFY, PROOF = "verify e-mail", "registration proof"
@@ -22,8 +22,7 @@ CANDIDATES = 3
 async def register(call: Call, *, address: MailAddress, name: str, password: str) -> str:
     """Ask to join; gives the proof of being the one who asked, which the mailed link needs beside it."""
     await call.runtime.passwords.admit()
-    if reasons := judge(password, context=(address.typed, name, call.runtime.settings.product_name)):
-        raise WeakPassword([(reason.value, reason.sentence) for reason in reasons])
+    refuse_weak(call, password, about=(address.typed, name))
     hashed = await call.runtime.passwords.hash(password)
     async with SystemWork(call, reason=BEFORE_LOGIN) as work:
         registration_id = await actions.ask_to_join(work, address=address, name=name, password_hash=hashed)
@@ -67,8 +66,11 @@ async def verify_with_password(call: Call, *, token: str, password: str) -> Sign
         candidates = await queries.registrations_beside(work, mailed=mailed, most=CANDIDATES)
     if not candidates:
         raise LinkInvalid
+    async with SystemWork(call, reason=BEFORE_LOGIN) as work:
+        await actions.guess(work, email_key=candidates[0].email_key)
     registration = await _with_password(call, candidates, password)
     async with SystemWork(call, reason=BEFORE_LOGIN) as work:
+        await actions.forget_guesses(work, email_key=registration.email_key)
         return await _join(work, registration)
 
 

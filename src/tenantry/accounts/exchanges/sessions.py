@@ -6,8 +6,8 @@ from uuid import UUID
 
 from tenantry.accounts import actions, queries
 from tenantry.accounts.actions import Scope
+from tenantry.accounts.exchanges.proving import try_password
 from tenantry.accounts.exchanges.tokens import BEFORE_LOGIN, SignedIn, hand_tokens
-from tenantry.accounts.models import Credential
 from tenantry.accounts.problems import InvalidCredentials, RefreshRefused
 from tenantry.foundation.action import Refusal, exchange
 from tenantry.foundation.call import Actor, Call
@@ -30,17 +30,12 @@ async def login(call: Call, *, address: MailAddress, password: str) -> SignedIn 
 
 
 async def _try_login(call: Call, address: MailAddress, password: str) -> SignedIn | Refusal | None:
-    passwords = call.runtime.passwords
-    await passwords.admit()
-    async with SystemWork(call, reason=BEFORE_LOGIN, reading=True) as work:
-        credential = await queries.credential_of_address(work, email_key=address.key)
-    verdict = await passwords.verify(_hash_of(credential), password)
-    if credential is None or not verdict.ok:
-        async with SystemWork(call, reason=BEFORE_LOGIN) as work:
-            return await actions.refuse_login(work, user_id=credential.user_id if credential else None)
-    fresh = await passwords.hash(password) if verdict.needs_rehash else None
+    tried = await try_password(call, email_key=address.key, password=password)
+    if isinstance(tried, Refusal):
+        return tried
+    fresh = await call.runtime.passwords.hash(password) if tried.needs_rehash else None
     async with SystemWork(call, reason=BEFORE_LOGIN) as work:
-        let_in = await actions.let_in(work, credential=credential, fresh=fresh)
+        let_in = await actions.let_in(work, credential=tried.credential, fresh=fresh)
         return let_in and hand_tokens(call, *let_in)
 
 
@@ -72,10 +67,6 @@ async def _device_of_claim(work: SystemWork, claim: RefreshClaim) -> tuple[UUID,
     if session is None or session.counter != claim.counter:
         raise RefreshRefused
     return session.user_id, session.id
-
-
-def _hash_of(row: Credential | None) -> str | None:
-    return None if row is None else row.password_hash
 
 
 def _claim(call: Call, token: str) -> RefreshClaim:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tenantry.accounts.http import profile, registration, sessions
+from tenantry.accounts.http import addresses, closure, devices, exports, passwords, profile, registration, sessions
 from tenantry.accounts.http.shapes import routes
 
-__all__ = ["profile", "registration", "routes", "sessions"]
+__all__ = ["addresses", "closure", "devices", "exports", "passwords", "profile", "registration", "routes", "sessions"]

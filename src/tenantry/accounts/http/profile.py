@@ -26,7 +26,7 @@ class ProfileChange(Wire):
     timezone: TimeZone | msgspec.UnsetType = msgspec.UNSET
 
 
-@routes.get("/users/me", requires=ONESELF, answer_example=ADA)
+@routes.get("/users/me", requires=ONESELF, answer_example=ADA, even_closed=True)
 async def me(work: PersonWork) -> Versioned[UserView]:
     """One's own account."""
     user = await queries.oneself(work)

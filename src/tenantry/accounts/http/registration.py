@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from tenantry.accounts import exchanges
+from tenantry.accounts.http.limits import REGISTER, REGISTER_SOURCE, RESEND_SOURCE, VERIFY_SOURCE
 from tenantry.accounts.http.shapes import (
     CREDENTIALS,
     SIGNED_IN,
@@ -67,6 +68,7 @@ class OneAddress(Wire):
     requires=ANYONE,
     status=202,
     problems=(WeakPassword, Busy),
+    limits=(REGISTER, REGISTER_SOURCE),
     example=CREDENTIALS | {"name": "Ada Lovelace"},
     answer_example={"registration": "AZOX1vK0c2i0bG9uZw.c2lnbmF0dXJl"},
 )
@@ -81,6 +83,7 @@ async def register(call: Call, body: NewRegistration) -> PendingRegistration:
     "/auth/verify-email",
     requires=ANYONE,
     problems=(LinkInvalid, InvalidCredentials, AddressTaken, Busy),
+    limits=(VERIFY_SOURCE,),
     example={"token": "AZOX1vK0c2i0bG9uZw.c2lnbmF0dXJl", "registration": "AZOX1vK0c2i0bG9uZw.b3RoZXI"},
     answer_example=SIGNED_IN,
 )
@@ -93,7 +96,13 @@ async def verify_email(call: Call, body: Proofs) -> Tokens:
     return tokens_view(await exchanges.verify_with_password(call, token=body.token, password=body.password or ""))
 
 
-@routes.post("/auth/resend", requires=ANYONE, status=202, example={"email": "ada@example.com"})
+@routes.post(
+    "/auth/resend",
+    requires=ANYONE,
+    status=202,
+    limits=(RESEND_SOURCE,),
+    example={"email": "ada@example.com"},
+)
 async def resend(call: Call, body: OneAddress) -> None:
     """Ask for the verification mail once more; the answer is always the same."""
     await exchanges.resend_verification(call, address=read_address(body.email))

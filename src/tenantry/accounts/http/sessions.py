@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from tenantry.accounts import exchanges
+from tenantry.accounts.http.limits import LOGIN, LOGIN_SOURCE
 from tenantry.accounts.http.shapes import (
     CREDENTIALS,
     SIGNED_IN,
@@ -47,6 +48,7 @@ class Logout(Wire):
 @routes.post(
     "/auth/login",
     requires=ANYONE,
+    limits=(LOGIN, LOGIN_SOURCE),
     problems=(InvalidCredentials, Busy),
     example=CREDENTIALS,
     answer_example=SIGNED_IN,

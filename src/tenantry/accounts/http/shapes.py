@@ -46,6 +46,7 @@ class UserView(Wire):
     locale: str
     timezone: str
     created_at: Instant
+    closes_at: Annotated[Instant | None, Meta(description="When the closed account is purged; null for an open one.")]
 
 
 class Tokens(Wire):
@@ -65,6 +66,7 @@ ADA = {
     "locale": "en",
     "timezone": "UTC",
     "created_at": "2026-01-02T03:04:05Z",
+    "closes_at": None,
 }
 SIGNED_IN = {
     "access_token": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCJ9.e30.c2ln",
@@ -84,6 +86,7 @@ def user_view(user: User) -> UserView:
         locale=user.locale,
         timezone=user.timezone,
         created_at=user.created_at,
+        closes_at=user.purge_at,
     )
 
 

@@ -12,8 +12,9 @@ from typing import Any
 import typer
 from asyncpg.exceptions import PostgresError
 
-from tenantry.entrypoints.cli import dev, look, processes, reference, schema, seed
+from tenantry.entrypoints.cli import dev, look, processes, reference, schema, secrets, seed, tokens
 from tenantry.entrypoints.cli.assembly import Assembly
+from tenantry.entrypoints.cli.brought import beside_core
 from tenantry.entrypoints.port import PortTaken
 from tenantry.foundation.data.embedded import EmbeddedPostgresFailed
 from tenantry.foundation.data.login import DangerousLogin
@@ -43,12 +44,13 @@ def build(assembly: Assembly) -> typer.Typer:
     """The command line of an installation."""
     app = typer.Typer(
         name="tenantry",
+        cls=beside_core(assembly),
         help="The SaaS backend you install, not fork.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         add_completion=True,
     )
-    for group in (processes, schema, look, reference, seed, dev):
+    for group in (processes, schema, look, reference, seed, dev, tokens, secrets):
         group.add_commands(app, assembly)
     return app
 

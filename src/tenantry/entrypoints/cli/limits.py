@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from tenantry.foundation.domain import Domain, Registry
+from tenantry.foundation.security.limits import Limit
 
 OURS = ("tenantry.foundation", "tenantry.entrypoints")
-LIMITING = (int, float, timedelta)
+LIMITING = (int, float, timedelta, Limit)
 DAY, HOUR, MINUTE = 86_400, 3600, 60
 
 
@@ -64,6 +65,8 @@ def _documented(path: Path) -> Iterator[tuple[list[str], str]]:
 def _shown(value: Any) -> str:
     if isinstance(value, timedelta):
         return spoken(value)
+    if isinstance(value, Limit):
+        return f"{value.times} in {spoken(value.per)}"
     return f"{value:,}" if isinstance(value, int) else f"{value:g}"
 
 

@@ -16,6 +16,7 @@ def development_environment(data: Path, *, port: int, database_url: str) -> dict
         "TENANTRY_DATA": str(data),
         "TENANTRY_PUBLIC_URL": f"http://127.0.0.1:{port}",
         "TENANTRY_LOG_FORMAT": "json",
+        "TENANTRY_RATE_LIMITS": "remote",
         # several installations side by side must not fight over one port
         "TENANTRY_OPS_LISTEN": "",
     }

@@ -40,6 +40,7 @@ def build_app(runtime: Runtime, registry: Registry, *, witness: Witness | None =
         openapi_config=None,
         logging_config=None,
     )
+    _mend(router.asgi_router.root_route_map_node)
     hosts = settings.allowed_hosts or (LOOPBACK if settings.development else ())
     return Gate(
         cast(App, router),
@@ -84,6 +85,19 @@ def _handler(path: str, operations: Operations) -> ASGIRouteHandler:
 
     handle.__name__ = handle.__qualname__ = f"handle {path}"
     return ASGIRouteHandler(_PARAMETER.sub(r"{\1:str}", path), copy_scope=False)(handle)
+
+
+class _OfEveryMethod(dict[Any, Any]):
+    def __missing__(self, method: str) -> Any:
+        return self["asgi"]
+
+
+def _mend(node: Any) -> None:
+    # Litestar 2.25 keeps the path parameters of an ASGI handler under "asgi" and looks them up by the request's method
+    if "asgi" in node.path_parameters:
+        node.path_parameters = _OfEveryMethod(node.path_parameters)
+    for child in node.children.values():
+        _mend(child)
 
 
 def _allowed(operations: Iterable[str]) -> str:

@@ -16,9 +16,12 @@ from tenantry.entrypoints.http.query import read_query, refuse_query
 from tenantry.entrypoints.http.reply import JSON, Reply, encode, problem_reply
 from tenantry.foundation.action import Refusal
 from tenantry.foundation.call import Actor, Call
+from tenantry.foundation.net.address import read_address
 from tenantry.foundation.problems import Malformed, NotFound, Unavailable
 from tenantry.foundation.routes import Route, Versioned, id_parameters
 from tenantry.foundation.runtime import Runtime
+from tenantry.foundation.security.limits import Limit, is_loopback, network
+from tenantry.foundation.security.turns import take_turns
 from tenantry.foundation.wire import decode, decode_query
 
 DEADLINE = 10.0
@@ -39,7 +42,8 @@ def endpoint(route: Route, runtime: Runtime) -> Endpoint:
         actor = await authenticate(runtime, arrival, required=not route.public)
         arrival.actor = actor.kind
         given = await _input(route, scope, receive, arrival, actor)
-        call = Call(runtime, actor, arrival.request_id, arrival.source, arrival.header(b"user-agent") or "")
+        agent = arrival.header(b"user-agent") or ""
+        call = Call(runtime, actor, arrival.request_id, arrival.source, agent, route.even_closed)
         try:
             async with asyncio.timeout(DEADLINE):
                 answer = await _perform(route, call, given)
@@ -51,10 +55,22 @@ def endpoint(route: Route, runtime: Runtime) -> Endpoint:
 
 
 async def _perform(route: Route, call: Call, given: dict[str, Any]) -> Any:
+    if route.limits:
+        await take_turns(call, _counted(route, call, given))
     if route.work is None:
         return await route.handler(call, **given)
     async with route.work(call, reading=route.method == "GET") as work:
         return await route.handler(work, **given)
+
+
+def _counted(route: Route, call: Call, given: dict[str, Any]) -> dict[Limit, str]:
+    """Whom each limit of the route counts this request for."""
+    asks_address = any(limit.by != "source" for limit in route.limits)
+    place, address = network(call.source), read_address(given["body"].email).key if asks_address else ""
+    whom = {"source": place, "address": address, "both": f"{place}\0{address}"}
+    # on a developer's own machine everybody is one source
+    alone = call.runtime.settings.rate_limits == "remote" and is_loopback(call.source)
+    return {limit: whom[limit.by] for limit in route.limits if limit.by == "address" or not alone}
 
 
 async def _input(route: Route, scope: dict[str, Any], receive: Any, arrival: Arrival, actor: Actor) -> dict[str, Any]:

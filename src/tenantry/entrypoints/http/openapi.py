@@ -14,6 +14,7 @@ from tenantry.entrypoints.http.arrival import BadHost
 from tenantry.entrypoints.http.endpoint import TookTooLong
 from tenantry.foundation.data.pool import DatabaseBusy, DatabaseUnavailable
 from tenantry.foundation.domain import Registry
+from tenantry.foundation.page import BadCursor, PageQuery
 from tenantry.foundation.problems import (
     Forbidden,
     HeadersTooLarge,
@@ -29,8 +30,9 @@ from tenantry.foundation.problems import (
     UnsupportedMediaType,
     every_problem,
 )
-from tenantry.foundation.refusals import NoSpace, Overloaded, SessionEnded
+from tenantry.foundation.refusals import AccountClosed, NoSpace, Overloaded, SessionEnded
 from tenantry.foundation.routes import Route
+from tenantry.foundation.security.limits import RateLimited
 from tenantry.settings import Settings
 
 REF = "#/components/schemas/{name}"
@@ -54,8 +56,12 @@ BESIDE = {
     429: ("Retry-After", "Seconds until it makes sense to try again.", {"type": "integer", "minimum": 1}),
     503: ("Retry-After", "Seconds until it makes sense to try again.", {"type": "integer", "minimum": 1}),
 }
+OF_LIMITS = {
+    "RateLimit": "Which limits are spent, and in how many seconds each has a turn again.",
+    "RateLimit-Policy": "Those limits: so many turns (`q`) in so many seconds (`w`).",
+}
 NO_NUL = r"^[^\x00]*$"
-"""What every text in a body obeys; decoding refuses the rest."""
+"""What every text in a body or a query obeys; decoding refuses the rest."""
 _PARAMETER = re.compile(r"\{(\w+)\}")
 
 
@@ -151,7 +157,7 @@ def _query_parameters(route: Route) -> Iterable[dict[str, Any]]:
             "name": name,
             "in": "query",
             "required": name in described.get("required", ()),
-            "schema": content,
+            "schema": _without_nul(content),
         }
 
 
@@ -194,6 +200,8 @@ def _responses(route: Route) -> dict[str, Any]:
 
 def _problems(route: Route) -> Iterable[type[Problem]]:
     yield from route.problems
+    if route.query is not None and issubclass(route.query, PageQuery):
+        yield BadCursor
     yield from EVERY
     if route.body is not None or route.query is not None:
         yield from WITH_BODY
@@ -203,6 +211,8 @@ def _problems(route: Route) -> Iterable[type[Problem]]:
             yield from WITH_BODY
     if not route.public:
         yield from (Unauthenticated, SessionEnded, Forbidden)
+        if not route.even_closed:
+            yield AccountClosed
     elif any(issubclass(problem, Unauthenticated) for problem in route.problems):
         yield from (Unauthenticated, SessionEnded)
     if route.ids:
@@ -217,6 +227,8 @@ def _refusal(kinds: list[type[Problem]]) -> dict[str, Any]:
     if beside := BESIDE.get(kinds[0].status):
         name, description, schema = beside
         headers[name] = {"description": description, "required": True, "schema": schema}
+    if RateLimited in kinds:
+        headers |= {name: {"description": words, "schema": {"type": "string"}} for name, words in OF_LIMITS.items()}
     return {
         "description": " ".join(dict.fromkeys(kind.sentence() for kind in kinds)),
         "headers": headers,

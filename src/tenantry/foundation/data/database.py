@@ -37,9 +37,10 @@ LOST = (
 )
 
 
-def person_context(person: UUID, session: UUID) -> str:
-    """The opening words of a transaction on a person's behalf; `tenantry.enter` refuses a dead session."""
-    return f"set local role {APP};select tenantry.enter({_uuid(person)},{_uuid(session)})"
+def person_context(person: UUID, session: UUID, *, even_closed: bool = False) -> str:
+    """The opening words of a transaction on a person's behalf; they refuse a dead session, or a closed account."""
+    enter = "tenantry.enter_even_closed" if even_closed else "tenantry.enter"
+    return f"set local role {APP};select {enter}({_uuid(person)},{_uuid(session)})"
 
 
 def system_context() -> str:

@@ -1,14 +1,14 @@
 """The key ring: which keys sign and verify access tokens, read from the database, the private halves sealed there.
 
 A key goes next -> active -> retiring -> retired. All but the retired verify; the active one signs; the JWKS shows what
-verifies.
+verifies. How a key is moved along is in `succession`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 from asyncpg import Connection
@@ -19,6 +19,7 @@ from tenantry.foundation.data.sql import many, run
 from tenantry.foundation.logs import get_logger
 from tenantry.foundation.problems import Unavailable
 from tenantry.foundation.security.access import LIFE, Claims, Verifier, issue
+from tenantry.foundation.security.sealed import SealedColumn, SealedValue
 from tenantry.foundation.security.sealing import SealBroken, Sealer, place
 from tenantry.foundation.security.signing import SigningKey, VerifyingKey
 from tenantry.foundation.security.tokens import BadToken, Reason
@@ -26,7 +27,12 @@ from tenantry.foundation.security.tokens import BadToken, Reason
 AUDIENCE = "tenantry"
 FRESH_FOR = 60.0
 """Seconds until a process reads the signing keys again."""
-PATIENCE = 5.0
+STALE_AFTER = 3 * FRESH_FOR
+"""Seconds after which a process that could not read the signing keys again signs nothing more."""
+PATIENCE = 1.0
+"""Seconds between two looks for signing keys that are not known here, however many tokens name such keys."""
+SOON = 1.0
+"""Seconds until a process that could not read the signing keys tries again."""
 log = get_logger("tenantry.keys")
 
 
@@ -56,6 +62,43 @@ keep_first_key = run("""
 """)
 
 
+sealed_private = SealedColumn(
+    table="signing_keys",
+    column="sealed_private",
+    batch=many(
+        SealedValue,
+        """
+        select kid as row, null::text as org, sealed_private as blob
+          from tenantry.signing_keys
+         where state <> 'retired'
+           and kid > :after
+         order by kid
+         limit :most
+        """,
+    ),
+    replace=run("""
+        update tenantry.signing_keys
+           set sealed_private = :fresh
+         where kid = :row
+           and sealed_private = :old
+    """),
+)
+
+
+class NewKey(msgspec.Struct, frozen=True):
+    """A key pair just made, as it is stored."""
+
+    kid: str
+    public_key: bytes
+    sealed_private: bytes
+
+    @classmethod
+    def sealed_by(cls, sealer: Sealer) -> Self:
+        """A fresh one."""
+        key = SigningKey.generate()
+        return cls(key.kid, key.verifying.raw, sealer.seal(key.private_bytes(), aad=place_of(key.kid)))
+
+
 class _Opened(msgspec.Struct):
     connection: Connection[Any]
 
@@ -71,6 +114,7 @@ class KeyRing:
         self._verifying: list[VerifyingKey] = []
         self._signing: SigningKey | None = None
         self._loaded_at = float("-inf")
+        self._loaded_last = False
         self._loading = asyncio.Lock()
         self._keeper: asyncio.Task[None] | None = None
 
@@ -86,13 +130,9 @@ class KeyRing:
 
     async def load(self) -> None:
         """Read the keys; in an empty database, make the first one (of several nodes, one succeeds)."""
-        async with self._database.transaction(system_context()) as connection:
-            opened = _Opened(connection)
-            stored = await keys_in_use(opened)
-            if not any(key.state == "active" for key in stored):
-                await self._make_first(opened)
-                stored = await keys_in_use(opened)
-        self._adopt(stored)
+        # one at a time: what was read first must not be adopted last
+        async with self._loading:
+            await self._load()
 
     async def keep_fresh(self) -> None:
         """Read the keys now and once a minute from here on; a database that is away is asked again soon."""
@@ -112,11 +152,12 @@ class KeyRing:
             # whoever waited here for another's look has seen what that one saw
             age = asked_at - self._loaded_at
             if age > (PATIENCE if urgent else FRESH_FOR):
-                await self.load()
+                await self._load()
 
     def issue(self, claims_of: dict[str, Any]) -> tuple[str, int]:
         """A signed access token and its life in seconds."""
-        if self._signing is None:
+        # a key that was retired unseen must not sign: the others would refuse what it signs
+        if self._signing is None or time.monotonic() - self._loaded_at > STALE_AFTER:
             raise Unavailable
         now = self._database.clock.seconds()
         claims = Claims.fresh(issuer=self._issuer, audience=AUDIENCE, version=1, now=now, life=LIFE, **claims_of)
@@ -134,19 +175,32 @@ class KeyRing:
 
     async def _keep(self) -> None:
         while True:
-            await asyncio.sleep(FRESH_FOR if self.ready else 1.0)
+            await asyncio.sleep(FRESH_FOR if self.ready and self._loaded_last else SOON)
             await self._try_to_load()
 
     async def _try_to_load(self) -> None:
+        self._loaded_last = False
         try:
             await self.load()
-        except (Unavailable, PostgresError, SealBroken) as error:
+        except (Unavailable, PostgresError) as error:
             log.warning("signing keys not read", reason=type(error).__name__)
+        else:
+            self._loaded_last = True
+
+    async def _load(self) -> None:
+        asked_at = time.monotonic()
+        async with self._database.transaction(system_context()) as connection:
+            opened = _Opened(connection)
+            stored = await keys_in_use(opened)
+            if not any(key.state == "active" for key in stored):
+                await self._make_first(opened)
+                stored = await keys_in_use(opened)
+        self._adopt(stored)
+        self._loaded_at = asked_at
 
     async def _make_first(self, opened: _Opened) -> None:
-        key = SigningKey.generate()
-        sealed = self._sealer.seal(key.private_bytes(), aad=_place(key.kid))
-        await keep_first_key(opened, kid=key.kid, public_key=key.verifying.raw, sealed_private=sealed)
+        key = NewKey.sealed_by(self._sealer)
+        await keep_first_key(opened, kid=key.kid, public_key=key.public_key, sealed_private=key.sealed_private)
 
     def _adopt(self, stored: list[StoredKey]) -> None:
         verifying = [VerifyingKey(key.public_key) for key in stored]
@@ -154,11 +208,20 @@ class KeyRing:
             self._verifier.replace_keys(verifying)
         self._verifying = verifying
         active = next((key for key in stored if key.state == "active"), None)
-        if active is not None and (self._signing is None or self._signing.kid != active.kid):
-            private = self._sealer.open(active.sealed_private, aad=_place(active.kid))
-            self._signing = SigningKey.from_bytes(private)
-        self._loaded_at = time.monotonic()
+        if active is None:
+            self._signing = None
+        elif self._signing is None or self._signing.kid != active.kid:
+            # not the one before in its place: it signs until it is seen that it shall not, and no longer
+            self._signing = self._open(active)
+
+    def _open(self, key: StoredKey) -> SigningKey | None:
+        try:
+            return SigningKey.from_bytes(self._sealer.open(key.sealed_private, aad=place_of(key.kid)))
+        except SealBroken as error:
+            log.error("the signing key does not open", kid=key.kid, reason=error.fault.value)
+            return None
 
 
-def _place(kid: str) -> str:
-    return place("signing_keys", "sealed_private", org=None, row=kid)
+def place_of(kid: str) -> str:
+    """Where the private half of a key is sealed."""
+    return place(sealed_private.table, sealed_private.column, org=None, row=kid)

@@ -39,13 +39,18 @@ create table tenantry.sessions (
     created_at   timestamptz not null default tenantry.now(),
     expires_at   timestamptz not null,
     ended_at     timestamptz,
-    ended_why    text constraint known_end check (ended_why in ('logout', 'reuse', 'revoked', 'password', 'closed')),
+    ended_why    text constraint known_end check (ended_why in ('logout', 'reuse', 'revoked', 'password', 'address',
+                                                                'closed', 'too_many')),
     source       text        not null,
+    network      text        not null,
     agent        text        not null,
     constraint ended_with_reason check ((ended_at is null) = (ended_why is null))
 ) with (fillfactor = 80);
 comment on table tenantry.sessions is 'signed-in devices; the counter is the only refresh token that counts';
+comment on column tenantry.sessions.network is 'the /24 or /64 of the source: how, with the agent, a device is known';
 create index sessions_of_user on tenantry.sessions (user_id);
+-- neither changes at a refresh, so that one stays on its page
+create index sessions_by_end on tenantry.sessions (least(ended_at, expires_at));
 """
 
 REGISTRATIONS = """
@@ -88,10 +93,14 @@ grant select, insert, update, delete on tenantry.credentials to tenantry_system;
 
 alter table tenantry.sessions enable row level security;
 alter table tenantry.sessions force row level security;
-create policy oneself on tenantry.sessions to tenantry_app
+create policy oneself on tenantry.sessions for select to tenantry_app
     using (user_id = (select tenantry.person()));
+-- a person ends what is live and no more: what has ended stays as it is
+create policy ending on tenantry.sessions for update to tenantry_app
+    using (user_id = (select tenantry.person()) and ended_at is null)
+    with check (user_id = (select tenantry.person()) and ended_at is not null);
 create policy house on tenantry.sessions to tenantry_system using (true);
-grant select on tenantry.sessions to tenantry_app;
+grant select, update (ended_at, ended_why) on tenantry.sessions to tenantry_app;
 grant select, insert, update, delete on tenantry.sessions to tenantry_system;
 
 alter table tenantry.registrations enable row level security;

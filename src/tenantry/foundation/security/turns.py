@@ -1,0 +1,132 @@
+"""Turns: rate limits counted exactly, in PostgreSQL, however many processes ask.
+
+A row holds the moment at which all turns are back (GCRA): taking one moves it a gap further, and it may not be moved
+further than `per` from now. A row whose moment has passed says nothing, as one that is not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from tenantry.foundation.call import Call
+from tenantry.foundation.data.database import system_context
+from tenantry.foundation.data.sql import many, run, value
+from tenantry.foundation.runtime import Runtime
+from tenantry.foundation.security.limits import Limit, RateLimited
+from tenantry.foundation.work import SystemWork, Work
+
+# few rows today may be many before the next statistics: a plan that reads them all would stay until then
+_PLANS = "set local enable_seqscan=off;set local enable_hashjoin=off;set local enable_mergejoin=off"
+
+
+class TurnWork(SystemWork):
+    """The transaction in which turns are taken, and nothing else happens."""
+
+    __slots__ = ()
+
+    def context(self) -> str:
+        return f"{system_context()};{_PLANS}"
+
+
+class Spent(msgspec.Struct, frozen=True):
+    """A row without a turn left, and in how many seconds it has one."""
+
+    key: str
+    wait: float
+
+
+# What is spent by committed rows is refused without a lock: their moments only move on. Else all rows are moved, in
+# one order so that no two requests wait for each other crosswise; what that finds overdrawn, the caller rolls back.
+take = many(
+    Spent,
+    """
+    with asked as (
+        select key, gap * interval '1 second' as gap, span * interval '1 second' as span
+          from unnest(:keys::text[], :gaps::double precision[], :spans::double precision[]) as asked (key, gap, span)
+    ), spent as (
+        select limits.key, limits.full_at + asked.gap - asked.span as free_at
+          from asked
+          join tenantry.limits on limits.key = asked.key
+         where limits.full_at + asked.gap > tenantry.now() + asked.span
+    ), moved as (
+        insert into tenantry.limits as kept (key, full_at)
+        select key, tenantry.now() + gap
+          from asked
+         where not exists (select from spent)
+         order by key
+            on conflict (key) do update
+           set full_at = greatest(kept.full_at, tenantry.now()) + (excluded.full_at - tenantry.now())
+        returning key, full_at
+    ), overdrawn as (
+        select moved.key, moved.full_at - asked.span as free_at
+          from moved
+          join asked on asked.key = moved.key
+         where moved.full_at > tenantry.now() + asked.span
+    )
+    select key, extract(epoch from free_at - tenantry.now())::double precision as wait
+      from (select key, free_at from spent union all select key, free_at from overdrawn) as refused
+    """,
+    not_null=("key", "wait"),
+)
+
+take_one = value(
+    bool,
+    """
+    insert into tenantry.limits as kept (key, full_at)
+    values (:key, tenantry.now() + :gap::double precision * interval '1 second')
+        on conflict (key) do update
+       set full_at = greatest(kept.full_at, tenantry.now()) + :gap::double precision * interval '1 second'
+     where greatest(kept.full_at, tenantry.now()) + :gap::double precision * interval '1 second'
+           <= tenantry.now() + :span::double precision * interval '1 second'
+    returning true
+    """,
+)
+
+# a turn that is being taken keeps its row: what is locked is left for the next sweep
+forget = run(
+    """
+    delete from tenantry.limits
+     where key = any (array(select key
+                              from tenantry.limits
+                             where full_at < tenantry.now()
+                             limit :most
+                               for update skip locked))
+    """
+)
+
+
+async def take_turns(call: Call, asked: Mapping[Limit, str]) -> None:
+    """Take a turn of each limit for whom it counts, committed; or none of them, and say in RateLimited how long."""
+    if not asked or not counted(call.runtime):
+        return
+    rows = {call.runtime.buckets.name(limit, subject): limit for limit, subject in asked.items()}
+    async with TurnWork(call, reason="turns are counted before anybody is known") as work:
+        spent = await take(
+            work,
+            keys=list(rows),
+            gaps=[limit.gap.total_seconds() for limit in rows.values()],
+            spans=[limit.per.total_seconds() for limit in rows.values()],
+        )
+        if spent:
+            # raised inside, so that nothing stays: a refused attempt takes no turn of any limit
+            raise RateLimited(spent={rows[row.key]: row.wait for row in spent})
+
+
+async def spend_turn(work: Work, limit: Limit, subject: str) -> bool:
+    """Take a turn in the work's own commit; False when none is left, for who must not be told."""
+    if not counted(work.runtime):
+        return True
+    key, gap, span = work.runtime.buckets.name(limit, subject), limit.gap.total_seconds(), limit.per.total_seconds()
+    return bool(await take_one(work, key=key, gap=gap, span=span))
+
+
+async def forget_returned(work: SystemWork, *, most: int) -> int:
+    """Remove rows whose turns are all back; says how many."""
+    return await forget(work, most=most)
+
+
+def counted(runtime: Runtime) -> bool:
+    """Whether turns are counted here; only development may say no."""
+    return runtime.settings.rate_limits != "off"
