@@ -6,20 +6,22 @@ import asyncio
 import itertools
 import os
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from typing import Any, TypeVar
 
 import pytest
 
-from tenantry.accounts.exchanges import VERIFY
+from tenantry.accounts.exchanges import CHANGE, EXPORT, RESET, VERIFY
 from tenantry.entrypoints.http.arrival import Arrival
 from tenantry.entrypoints.http.witness import Witness
-from tenantry.foundation.data.ids import SESSION_ID
+from tenantry.foundation.data.ids import SESSION_ID, USER_ID
 from tenantry.foundation.domain import Registry
 from tenantry.testing import Client, Databases, Installation, Response, installed
 from tenantry.testing.installation import PASSWORD
 
 PATIENCE = 20
+NEW_PASSWORD = "seven lanterns over the harbour"
+Answer = TypeVar("Answer")
 
 
 class Tally(Witness):
@@ -37,43 +39,69 @@ class Tally(Witness):
         super().saw(arrival, status, started)
 
 
+Tokens = dict[str, Any]
+Members = dict[str, Any]
+
+
 class Pocket:
     """What a client brings along, good for one request each: it makes valid input more than well-formed."""
 
     def __init__(self, house: Installation, person: Client, loop: asyncio.AbstractEventLoop) -> None:
         self._house, self._person, self._loop = house, person, loop
         self._numbers = itertools.count(1)
-        self._fitting: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
-            "accounts.register": lambda _: {"email": self._address(), "password": PASSWORD},
-            "accounts.verify_email": self._proofs,
-            "accounts.resend": lambda _: {"email": self._person.email},
-            "accounts.login": lambda _: {"email": self._person.email, "password": PASSWORD},
-            "accounts.refresh": lambda _: {"refresh_token": self.sign_in()["refresh_token"]},
-            "accounts.logout": lambda _: {"refresh_token": self.sign_in()["refresh_token"]},
-            "accounts.change_me": lambda body: {"timezone": "Europe/London"} if "timezone" in body else {},
+        self._fitting: dict[str, Callable[[Mapping[str, Any], Tokens], Members]] = {
+            "accounts.register": lambda *_: {"email": self._address(), "password": PASSWORD},
+            "accounts.verify_email": lambda body, _: self._proofs(body),
+            "accounts.resend": lambda *_: {"email": self._person.email},
+            "accounts.login": lambda *_: {"email": self._person.email, "password": PASSWORD},
+            "accounts.refresh": lambda *_: {"refresh_token": self._sign_in()["refresh_token"]},
+            "accounts.logout": lambda *_: {"refresh_token": self._sign_in()["refresh_token"]},
+            "accounts.revoke": lambda *_: {"token": self._sign_in()["refresh_token"]},
+            "accounts.change_me": lambda body, _: {"timezone": "Europe/London"} if "timezone" in body else {},
+            "accounts.forgot_password": lambda *_: {"email": self._person.email},
+        }
+        # these change who somebody is or what they may do: each request is made by a person of its own
+        self._changing: dict[str, Callable[[Mapping[str, Any], Tokens], Members]] = {
+            "accounts.reset_password": lambda _, who: {"token": self._reset_token(who), "password": NEW_PASSWORD},
+            "accounts.change_password": lambda *_: {"password": PASSWORD, "new_password": NEW_PASSWORD},
+            "accounts.ask_address_change": lambda *_: {"email": self._address(), "password": PASSWORD},
+            "accounts.confirm_address": lambda _, who: {"token": self._address_token(who)},
+            "accounts.close_me": lambda *_: {"password": PASSWORD},
+            "accounts.reopen_me": lambda _, who: self._closed(who),
+            "accounts.ask_export": lambda *_: {},
+            "accounts.take_export": lambda _, who: {"token": self._export_token(who)},
         }
 
-    def sign_in(self) -> dict[str, Any]:
-        """Tokens of a new device, so that a request that signs out spoils no other."""
-        answer = self._post("/v1/auth/login", {"email": self._person.email, "password": PASSWORD})
-        assert answer.status == 200, answer
-        return dict(answer.json)
+    def visitor(self, operation: str) -> Tokens:
+        """Tokens of a new device, so that a request that signs out spoils no other; of a new person where need be."""
+        return self._join() if operation in self._changing else self._sign_in()
 
-    def fitting(self, operation: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    def fitting(self, operation: str, body: Mapping[str, Any], who: Tokens) -> Members:
         """Members that turn a well-formed body into one that the house has a reason to accept."""
-        return self._fitting[operation](body) if operation in self._fitting else {}
+        make = (self._fitting | self._changing).get(operation)
+        return make(body, who) if make else {}
 
     def path(self, operation: str) -> dict[str, str]:
         """Ids in an operation's path that name something of the person's."""
         if operation != "accounts.end_session":
             return {}
-        claim = self._house.runtime.refresh.read(self.sign_in()["refresh_token"])
+        claim = self._house.runtime.refresh.read(self._sign_in()["refresh_token"])
         return {"session": SESSION_ID.text(claim.session)}
+
+    def _sign_in(self) -> Tokens:
+        answer = self._post("/v1/auth/login", {"email": self._person.email, "password": PASSWORD})
+        assert answer.status == 200, answer
+        return dict(answer.json)
+
+    def _join(self) -> Tokens:
+        answer = self._post("/v1/auth/verify-email", self._proofs({}))
+        assert answer.status == 200, answer
+        return dict(answer.json)
 
     def _address(self) -> str:
         return f"fuzz{next(self._numbers)}@example.com"
 
-    def _proofs(self, body: Mapping[str, Any]) -> dict[str, Any]:
+    def _proofs(self, body: Mapping[str, Any]) -> Members:
         person = {"email": self._address(), "password": PASSWORD, "name": "Fuzz"}
         proof = self._post("/v1/auth/register", person).json["registration"]
         one_time = self._house.runtime.one_time
@@ -81,8 +109,32 @@ class Pocket:
         shown = {"password": PASSWORD} if body.get("password") is not None else {"registration": proof}
         return {"token": token} | shown
 
-    def _post(self, path: str, body: Mapping[str, Any]) -> Response:
-        asking = self._house.client.post(path, body)
+    def _reset_token(self, who: Tokens) -> str:
+        self._post("/v1/auth/forgot-password", {"email": who["user"]["email"]})
+        return self._token(RESET, "password_resets", who)
+
+    def _address_token(self, who: Tokens) -> str:
+        self._post("/v1/users/me/email", {"email": self._address()}, who)
+        return self._token(CHANGE, "address_changes", who)
+
+    def _export_token(self, who: Tokens) -> str:
+        self._post("/v1/users/me/exports", None, who)
+        self._wait(self._house.drain_jobs())
+        return self._token(EXPORT, "exports", who)
+
+    def _closed(self, who: Tokens) -> Members:
+        self._post("/v1/users/me/closure", {"password": PASSWORD}, who)
+        return {"password": PASSWORD}
+
+    def _token(self, purpose: str, table: str, who: Tokens) -> str:
+        ids = f"select id from tenantry.{table} where user_id = $1"
+        ((row,),) = self._wait(self._house.rows(ids, USER_ID.read(who["user"]["id"])))
+        return self._house.runtime.one_time.issue(purpose, row, 0)
+
+    def _post(self, path: str, body: Mapping[str, Any] | None, who: Tokens | None = None) -> Response:
+        return self._wait(self._house.client.signed_in(who or {}).post(path, body))
+
+    def _wait(self, asking: Coroutine[Any, Any, Answer]) -> Answer:
         return asyncio.run_coroutine_threadsafe(asking, self._loop).result(PATIENCE)
 
 

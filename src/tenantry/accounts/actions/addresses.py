@@ -32,9 +32,7 @@ keep_change = run("""
 async def ask_address_change(work: SystemWork, *, user_id: UUID, address: MailAddress) -> None:
     """Ask for another address; nothing changes until it is proven, and what was asked for before is forgotten."""
     change_id = new_id()
-    await keep_change(
-        work, id=change_id, user_id=user_id, email=address.typed, email_key=address.key, life=CHANGE_LIFE
-    )
+    await keep_change(work, id=change_id, user_id=user_id, email=address.typed, email_key=address.key, life=CHANGE_LIFE)
     work.record(AddressChangeAsked(user_id=user_id, change_id=change_id))
 
 
@@ -69,4 +67,3 @@ async def change_address(work: SystemWork, *, user_id: UUID, session_id: UUID, c
     await forget_resets(work, user_id=user_id)
     work.record(AddressChanged(user_id=user_id, change_id=change_id))
     return await queries.user_by_id(work, user_id=user_id)
-

@@ -80,6 +80,7 @@ replace_password = value(
     """,
 )
 
+
 @action(requires=HOUSE, records=PasswordChanged)
 async def set_password(
     work: SystemWork, *, user_id: UUID, password_hash: str, by_link: bool, keep: UUID | None
@@ -93,4 +94,3 @@ async def set_password(
     await forget_links(work, user_id=user_id)
     await forget_guesses(work, email_key=email_key)
     work.record(PasswordChanged(user_id=user_id, by_link=by_link))
-

@@ -36,7 +36,7 @@ create table tenantry.address_changes (
     expires_at   timestamptz not null,
     confirmed_at timestamptz
 );
-comment on table tenantry.address_changes is 'the address each person wants next until it is proven, and the one before';
+comment on table tenantry.address_changes is 'the address each person wants next, until it is proven';
 """
 
 WALLS = """
