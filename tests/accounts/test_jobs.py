@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from tenantry.accounts import jobs
 from tenantry.foundation.domain import Registry
 from tenantry.foundation.net.mail import MailDelayed
 from tenantry.foundation.net.mailbox import Mail
@@ -162,4 +161,3 @@ async def test_no_job_holds_a_link_or_an_address(installation: Installation) -> 
     (job,) = await installation.rows("select args::text from tenantry.jobs")
     assert "ada@example.com" not in job["args"]
     assert set(job["args"]) <= set('{}": ,-_abcdefghijklmnopqrstuvwxyz0123456789')
-    assert jobs.verification_link.__module__ == "tenantry.accounts.jobs"

@@ -200,3 +200,19 @@ async def test_a_login_beside_a_new_password_never_outlives_it(house: Installati
     assert answers[0].status == 204
     for signed_in in (answer for answer in answers[1:] if answer.status == 200):
         assert not await _alive(house.client.signed_in(signed_in.json))
+
+
+async def test_a_link_a_change_a_login_and_a_closing_at_once_wait_in_no_ring(house: Installation) -> None:
+    for _ in range(5):
+        ada = await house.person()
+        token = await _asked(house, ada.email)
+        answers = await asyncio.gather(
+            _reset(house, token),
+            ada.post("/v1/users/me/password", {"new_password": NEW + " too"}),
+            ada.post("/v1/users/me/email", {"email": f"next.{ada.email}"}),
+            ada.post("/v1/users/me/closure", {"password": PASSWORD}),
+            _log_in(house, ada.email, PASSWORD),
+            _log_in(house, ada.email, PASSWORD),
+        )
+        # each is done or overtaken; a deadlock would be a 503
+        assert {answer.status for answer in answers} <= {200, 202, 204, 401, 403, 410}, answers

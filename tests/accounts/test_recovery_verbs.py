@@ -22,7 +22,7 @@ OF_THE_HOUSE: dict[Any, dict[str, Any]] = {
     actions.forget_guesses: {"email_key": ADDRESS.key},
     actions.forget_old_guesses: {"most": 1},
     actions.ask_password_reset: {"address": ADDRESS},
-    actions.reset_password: {"reset_id": ID, "password_hash": "x"},
+    actions.reset_password: {"user_id": ID, "reset_id": ID, "password_hash": "x"},
     actions.set_password: {"user_id": ID, "password_hash": "x", "by_link": False, "keep": None},
     actions.forget_links: {"user_id": ID},
     actions.forget_expired_links: {},

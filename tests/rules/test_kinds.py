@@ -32,6 +32,7 @@ FORBIDDEN = {
     "domain": (SQL, *NETWORK, *DATABASE),
 }
 WRITES = re.compile(r"^\s*(?:with\b.*\b)?(?:insert\s+into|update\s+tenantry|delete\s+from|merge\s+into)\b", re.DOTALL)
+DECLARES = re.compile(r"^@(?:routes\.|on\(|every\(|handles\()", re.MULTILINE)
 
 
 def _files(kind: str) -> Iterator[Module]:
@@ -73,3 +74,18 @@ def test_rows_and_facts_do_not_change() -> None:
 def test_a_table_of_contents_holds_no_logic() -> None:
     for module in _files("domain"):
         assert not re.search(r"^\s*(?:def|async def|class|if|for|while)\b", module.text, re.MULTILINE), module.place
+
+
+def test_a_file_that_declares_jobs_or_routes_is_imported_by_its_folder() -> None:
+    """What nobody imports declares nothing, and nobody would notice."""
+    forgotten = [
+        module.place
+        for kind in ("jobs", "http")
+        for module in _files(kind)
+        if DECLARES.search(module.text) and module.name not in _imported_by(module.name.rpartition(".")[0])
+    ]
+    assert not forgotten
+
+
+def _imported_by(folder: str) -> set[str]:
+    return {found.target for found in imports(modules()[folder])}

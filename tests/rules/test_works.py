@@ -38,7 +38,10 @@ ACTS_AS_THE_HOUSE = {
     "tenantry.accounts.exchanges.revocation": "an operator ends anybody's sessions",
     "tenantry.accounts.exchanges.sessions": "nobody is signed in yet",
     "tenantry.accounts.exchanges.devices": "a token alone may end its session",
-    "tenantry.accounts.jobs": "whether an address has an account is known to the house only",
+    "tenantry.accounts.jobs.devices": "the same, and what has ended belongs to nobody's present",
+    "tenantry.accounts.jobs.letters": "whether an address has an account is known to the house only",
+    "tenantry.accounts.jobs.recovery": "the same",
+    "tenantry.accounts.jobs.registration": "the same",
     "tenantry.accounts.cli": "an operator's commands and the demo",
 }
 SAYS_COMMIT = re.compile(r"(?:^|;)\s*(?:commit|rollback|prepare transaction)\b\s*(?:;|$)", re.IGNORECASE)

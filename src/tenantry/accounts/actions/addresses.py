@@ -6,6 +6,7 @@ from uuid import UUID
 
 from tenantry.accounts import queries
 from tenantry.accounts.actions.links import forget_resets
+from tenantry.accounts.actions.person import lock_person
 from tenantry.accounts.actions.sessions import end_every_session
 from tenantry.accounts.events import AddressChangeAsked, AddressChanged
 from tenantry.accounts.models import CHANGE_LIFE, AddressChange, User
@@ -59,6 +60,7 @@ move = run("""
 @action(requires=HOUSE, records=AddressChanged)
 async def change_address(work: SystemWork, *, user_id: UUID, session_id: UUID, change_id: UUID) -> User:
     """Put the proven address in place of the old one and sign out the person's other devices."""
+    await lock_person(work, user_id=user_id)
     change = await take_change(work, change_id=change_id, user_id=user_id)
     if change is None:
         raise LinkInvalid

@@ -8,12 +8,13 @@ from uuid import UUID
 
 from tenantry.accounts import queries
 from tenantry.accounts.actions.links import forget_links
+from tenantry.accounts.actions.person import lock_person
 from tenantry.accounts.actions.sessions import end_every_session, lock_sessions
 from tenantry.accounts.events import UserClosed, UserPurged, UserReopened
 from tenantry.accounts.models import GRACE, User
 from tenantry.accounts.problems import Blocker, ClosureBlocked, NotClosed
 from tenantry.foundation.action import action
-from tenantry.foundation.data.sql import maybe, run, value
+from tenantry.foundation.data.sql import run, value
 from tenantry.foundation.fate import Fate, Person, erased, kept, let_come
 from tenantry.foundation.permission import HOUSE
 from tenantry.foundation.question import Question
@@ -28,17 +29,6 @@ def _all_of(answers: Sequence[Sequence[Blocker]]) -> Sequence[Blocker]:
 
 what_blocks_closing: Question[[UUID], Sequence[Blocker]] = Question(
     "what_blocks_closing", "What must be settled before this person can close their account?", settle=_all_of
-)
-
-lock_person = maybe(
-    User,
-    """
-    select id, email, name, locale, timezone, version, created_at, purge_at
-      from tenantry.users
-     where id = :user_id
-       and disabled_at is null
-       for no key update
-    """,
 )
 
 set_closed = run("""

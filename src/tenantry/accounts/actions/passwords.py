@@ -7,16 +7,17 @@ from uuid import UUID
 
 from tenantry.accounts.actions.guesses import forget_guesses
 from tenantry.accounts.actions.links import forget_links
+from tenantry.accounts.actions.person import lock_person
 from tenantry.accounts.actions.sessions import end_every_session
 from tenantry.accounts.events import PasswordChanged, PasswordResetAsked
 from tenantry.accounts.models import RESET_LIFE
 from tenantry.accounts.problems import LinkInvalid
 from tenantry.foundation.action import action
 from tenantry.foundation.data.ids import new_id
-from tenantry.foundation.data.sql import run, value
-from tenantry.foundation.net.address import MailAddress
+from tenantry.foundation.data.sql import run
+from tenantry.foundation.net.address import MailAddress, read_address
 from tenantry.foundation.permission import HOUSE
-from tenantry.foundation.problems import NotFound
+from tenantry.foundation.refusals import SessionEnded as SessionHasEnded
 from tenantry.foundation.security.limits import Limit
 from tenantry.foundation.security.turns import spend_turn
 from tenantry.foundation.work import SystemWork
@@ -45,40 +46,28 @@ async def ask_password_reset(work: SystemWork, *, address: MailAddress) -> None:
     work.record(PasswordResetAsked(reset_id=reset_id))
 
 
-take_reset = value(
-    UUID,
-    """
+take_reset = run("""
     delete from tenantry.password_resets
-     using tenantry.users
-     where password_resets.id = :reset_id
-       and password_resets.expires_at > tenantry.now()
-       and users.id = password_resets.user_id
-       and users.disabled_at is null
- returning users.id
-    """,
-)
+     where id = :reset_id
+       and user_id = :user_id
+       and expires_at > tenantry.now()
+""")
 
 
 @action(requires=HOUSE)
-async def reset_password(work: SystemWork, *, reset_id: UUID, password_hash: str) -> None:
+async def reset_password(work: SystemWork, *, user_id: UUID, reset_id: UUID, password_hash: str) -> None:
     """Set the password that the holder of a link chose, and sign out every device."""
-    user_id = await take_reset(work, reset_id=reset_id)
-    if user_id is None:
+    await lock_person(work, user_id=user_id)
+    if not await take_reset(work, reset_id=reset_id, user_id=user_id):
         raise LinkInvalid
     await set_password(work, user_id=user_id, password_hash=password_hash, by_link=True, keep=None)
 
 
-replace_password = value(
-    str,
-    """
+replace_password = run("""
     update tenantry.credentials
        set password_hash = :password_hash, changed_at = tenantry.now()
-      from tenantry.users
-     where credentials.user_id = :user_id
-       and users.id = credentials.user_id
- returning users.email_key
-    """,
-)
+     where user_id = :user_id
+""")
 
 
 @action(requires=HOUSE, records=PasswordChanged)
@@ -86,11 +75,11 @@ async def set_password(
     work: SystemWork, *, user_id: UUID, password_hash: str, by_link: bool, keep: UUID | None
 ) -> None:
     """Set a new password and sign out every other device than the one kept; links mailed before are dead."""
-    # the credential first: a login with the old password either sees it gone, or its session is there to be ended
-    email_key = await replace_password(work, user_id=user_id, password_hash=password_hash)
-    if email_key is None:
-        raise NotFound
+    user = await lock_person(work, user_id=user_id)
+    if user is None:
+        raise SessionHasEnded
+    await replace_password(work, user_id=user_id, password_hash=password_hash)
     await end_every_session(work, user_id=user_id, why="password", keep=keep)
     await forget_links(work, user_id=user_id)
-    await forget_guesses(work, email_key=email_key)
+    await forget_guesses(work, email_key=read_address(user.email).key)
     work.record(PasswordChanged(user_id=user_id, by_link=by_link))

@@ -9,6 +9,7 @@ from tenantry.accounts import queries
 from tenantry.accounts.actions.devices import device_of, is_known, make_room
 from tenantry.accounts.actions.guesses import forget_guesses
 from tenantry.accounts.actions.links import forget_resets
+from tenantry.accounts.actions.person import lock_person
 from tenantry.accounts.actions.registration import take_turn
 from tenantry.accounts.events import (
     DeviceAppeared,
@@ -97,16 +98,23 @@ async def let_in(work: SystemWork, *, credential: Credential, fresh: str | None)
 
     `fresh` is the same password hashed with today's parameters, where the stored hash has older ones.
     """
-    user_id, stored = credential.user_id, credential.password_hash
+    user = await _still_right(work, credential, fresh)
     await forget_guesses(work, email_key=credential.email_key)
-    await forget_resets(work, user_id=user_id)
+    if user is None:
+        return None
+    await forget_resets(work, user_id=user.id)
+    return user, await start_session(work, user_id=user.id)
+
+
+async def _still_right(work: SystemWork, credential: Credential, fresh: str | None) -> User | None:
+    user_id, stored = credential.user_id, credential.password_hash
     if fresh is not None:
-        # before the shared lock: two who hold it and both want to write would wait for each other
+        # not the shared lock: two who hold it and both want to write would wait for each other
+        await lock_person(work, user_id=user_id)
         if not await replace_hash(work, user_id=user_id, stored=stored, fresh=fresh):
             return None
         work.record(PasswordRehashed(user_id=user_id))
-    user = await same_credential(work, user_id=user_id, password_hash=fresh or stored)
-    return None if user is None else (user, await start_session(work, user_id=user_id))
+    return await same_credential(work, user_id=user_id, password_hash=fresh or stored)
 
 
 @action(requires=HOUSE, records=LoginRefused)

@@ -43,7 +43,7 @@ async def reset_password(call: Call, *, token: str, password: str) -> str:
     refuse_weak(call, password, about=(user.email, user.name))
     hashed = await _hashed(call, password)
     async with SystemWork(call, reason=BEFORE_LOGIN) as work:
-        await actions.reset_password(work, reset_id=reset_id, password_hash=hashed)
+        await actions.reset_password(work, user_id=user.id, reset_id=reset_id, password_hash=hashed)
     return user.email
 
 

@@ -81,7 +81,7 @@ def handles(kind: str, **limits: Any) -> Callable[[Function], Function]:
 
 
 def collect(module: ModuleType) -> list[Handler]:
-    """The handlers that a domain's `jobs` module, or its files where it is a folder, declares."""
+    """The handlers that a domain's `jobs` module declares, or the files that it imports where it is a folder."""
     return list(_handlers(module))
 
 
@@ -99,11 +99,11 @@ def _mark(mark: Mark) -> Callable[[Function], Function]:
 
 
 def _handlers(module: ModuleType) -> Iterator[Handler]:
-    own = (module.__name__, module.__name__ + ".")
-    for function in vars(module).values():
-        mark = getattr(function, "__dict__", {}).get(_MARK) if inspect.isfunction(function) else None
-        if mark is not None and (function.__module__ == own[0] or function.__module__.startswith(own[1])):
-            yield _handler(function, mark)
+    for member in vars(module).values():
+        if inspect.ismodule(member) and member.__name__.startswith(f"{module.__name__}."):
+            yield from _handlers(member)
+        elif inspect.isfunction(member) and member.__module__ == module.__name__ and _MARK in vars(member):
+            yield _handler(member, vars(member)[_MARK])
 
 
 def _handler(function: Callable[..., Awaitable[None]], mark: Mark) -> Handler:

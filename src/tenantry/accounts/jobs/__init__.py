@@ -1,0 +1,7 @@
+"""What happens later to accounts, a file a noun: mails that follow events, and what is removed by the hour."""
+
+from __future__ import annotations
+
+from tenantry.accounts.jobs import closure, devices, exports, letters, recovery, registration
+
+__all__ = ["closure", "devices", "exports", "letters", "recovery", "registration"]
