@@ -7,6 +7,7 @@ import asyncio
 from tenantry.foundation.call import Call
 from tenantry.foundation.data.sql import value
 from tenantry.foundation.domain import Domain
+from tenantry.foundation.logs import get_logger
 from tenantry.foundation.permission import ANYONE, ONESELF
 from tenantry.foundation.routes import Routes
 from tenantry.foundation.wire import Wire
@@ -14,6 +15,7 @@ from tenantry.foundation.work import PersonWork, SystemWork
 
 CANARY = "a secret sentence about the inside"
 routes = Routes("misbehaving")
+log = get_logger("tests.misbehaving")
 sleep = value(bool, "select pg_sleep(20) is not null")
 wrong_type = value(int, "select :number::integer")
 
@@ -61,6 +63,14 @@ async def mistaken(call: Call) -> None:
 async def mine(work: PersonWork) -> None:
     """Raise inside the transaction of a person."""
     raise RuntimeError(CANARY)
+
+
+@routes.get("/trouble/talks", requires=ONESELF)
+async def talks(call: Call) -> None:
+    """Say something in the log before and after waiting for somebody else."""
+    log.info("talked", step="first")
+    await asyncio.sleep(0.05)
+    log.info("talked", step="last")
 
 
 domain = Domain(name="misbehaving", routes=routes)

@@ -6,12 +6,14 @@ import asyncio
 import json
 from io import StringIO
 from typing import Any
+from uuid import UUID
 
 import pytest
 from misbehaving import CANARY
 from raw_http import ask, send
 
 from tenantry.entrypoints.http import endpoint
+from tenantry.foundation.data.ids import USER_ID
 from tenantry.foundation.problems import every_problem
 from tenantry.testing import Client, Installation, Response
 
@@ -145,6 +147,19 @@ async def test_every_request_leaves_one_line_without_path_query_or_body(
     assert "canary" not in logged.getvalue()
     assert {line["level"] for line in lines} == {"info"}
     assert len({line["request_id"] for line in lines}) == len(lines)
+
+
+async def test_what_is_said_while_a_request_is_answered_names_it_and_its_actor(
+    troubled: Installation, logged: StringIO
+) -> None:
+    people = [await troubled.person() for _ in range(3)]
+    answers = await asyncio.gather(*(person.get("/v1/trouble/talks") for person in people for _ in range(4)))
+    said = [line for line in _lines(logged) if line.get("event") == "talked"]
+    assert len(said) == 2 * len(answers)
+    for answer, person in zip(answers, [person for person in people for _ in range(4)], strict=True):
+        of_this = [line for line in said if line["request_id"] == answer.headers["x-request-id"]]
+        assert [line["step"] for line in of_this] == ["first", "last"]
+        assert {USER_ID.text(UUID(line["actor"]["person"])) for line in of_this} == {person.user_id}
 
 
 async def _requests(logged: StringIO, count: int) -> list[dict[str, Any]]:

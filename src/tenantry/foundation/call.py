@@ -57,3 +57,7 @@ class Call(msgspec.Struct, frozen=True):
     source: str = ""
     agent: str = ""
     even_closed: bool = False
+
+    def log_fields(self) -> dict[str, Any]:
+        """What a line of log says about it."""
+        return {"request_id": self.request_id, "actor": self.actor.fields()}

@@ -16,6 +16,7 @@ from tenantry.entrypoints.http.query import read_query, refuse_query
 from tenantry.entrypoints.http.reply import JSON, Reply, encode, problem_reply
 from tenantry.foundation.action import Refusal
 from tenantry.foundation.call import Actor, Call
+from tenantry.foundation.logs import on_behalf_of
 from tenantry.foundation.net.address import read_address
 from tenantry.foundation.problems import Malformed, NotFound, Unavailable
 from tenantry.foundation.routes import Route, Versioned, id_parameters
@@ -44,6 +45,7 @@ def endpoint(route: Route, runtime: Runtime) -> Endpoint:
         given = await _input(route, scope, receive, arrival, actor)
         agent = arrival.header(b"user-agent") or ""
         call = Call(runtime, actor, arrival.request_id, arrival.source, agent, route.even_closed)
+        on_behalf_of.set(call)
         try:
             async with asyncio.timeout(DEADLINE):
                 answer = await _perform(route, call, given)
