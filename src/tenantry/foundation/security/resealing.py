@@ -1,7 +1,7 @@
 """Resealing: every sealed value is opened, and what an older master key sealed is sealed under the first one.
 
-One commit a batch, so that it can be stopped and run again; beside it everything goes on. A value that changed after it
-was read is left to whoever changed it, and looked at once more.
+One commit a value: it can be stopped and run again, and holding one row it never waits for another, so that everything
+goes on beside it. A value that changed after it was read is left to whoever changed it, and looked at once more.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from tenantry.foundation.security.sealed import SealedColumn, SealedValue
 from tenantry.foundation.security.sealing import SealBroken, place
 from tenantry.foundation.work import SystemWork
 
+RESEALING = "sealing anew what is sealed"
 PASSES = 10
 """Times a column is gone through, as long as its values change meanwhile."""
 
@@ -47,18 +48,18 @@ async def reseal(call: Call, columns: Iterable[SealedColumn]) -> Resealed:
 async def _go_through(call: Call, column: SealedColumn) -> tuple[Resealed, bool]:
     found, changed_meanwhile, after = Resealed(), False, ""
     while True:
-        async with SystemWork(call, reason="sealing anew what is sealed") as work:
+        async with SystemWork(call, reason=RESEALING, reading=True) as work:
             values = await column.batch(work, after=after, most=column.at_once)
-            for value in values:
-                changed_meanwhile |= not await _reseal_one(work, column, value, found)
+        for value in values:
+            changed_meanwhile |= not await _reseal_one(call, column, value, found)
         if not values:
             return found, changed_meanwhile
         after = values[-1].row
 
 
-async def _reseal_one(work: SystemWork, column: SealedColumn, value: SealedValue, found: Resealed) -> bool:
+async def _reseal_one(call: Call, column: SealedColumn, value: SealedValue, found: Resealed) -> bool:
     """Whether that is done with; not if the value changed after it was read."""
-    sealer = work.runtime.sealer
+    sealer = call.runtime.sealer
     here = place(column.table, column.column, org=value.org, row=value.row)
     try:
         plain = sealer.open(value.blob, aad=here)
@@ -68,7 +69,9 @@ async def _reseal_one(work: SystemWork, column: SealedColumn, value: SealedValue
     if not sealer.needs_reseal(value.blob):
         found.already += 1
         return True
-    if not await column.replace(work, row=value.row, old=value.blob, fresh=sealer.seal(plain, aad=here)):
-        return False
+    fresh = sealer.seal(plain, aad=here)
+    async with SystemWork(call, reason=RESEALING) as work:
+        if not await column.replace(work, row=value.row, old=value.blob, fresh=fresh):
+            return False
     found.resealed += 1
     return True

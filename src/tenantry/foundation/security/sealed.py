@@ -7,7 +7,7 @@ import msgspec
 from tenantry.foundation.data.sql import Many, Run
 
 AT_ONCE = 200
-"""Sealed values that are read, and sealed anew, in one transaction, where they are small."""
+"""Sealed values that are read in one go, where they are small."""
 
 
 class SealedValue(msgspec.Struct, frozen=True):
