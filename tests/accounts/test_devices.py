@@ -578,7 +578,7 @@ async def test_the_removal_is_a_schedule_that_takes_some_at_a_time(
     travelling: Installation, clock: HandClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(devices, "REMOVED_AT_ONCE", 3)
-    monkeypatch.setattr(jobs, "BATCHES", 2)
+    monkeypatch.setattr(jobs.devices, "BATCHES", 2)
     ada = await travelling.person("ada@example.com")
     await _crowd(travelling, ada, 9)
     await ada.post("/v1/auth/logout", {"scope": "all"})
