@@ -41,7 +41,7 @@ RULES: list[tuple[str, str]] = [
         r"tenantry/(foundation/(work|bundle|data/database)|entrypoints/http/endpoint\.py:_perform$)",
     ),
     ("query", r"tenantry/(foundation/data/|\w+/queries)"),
-    ("verb", r"tenantry/(foundation/action|\w+/(actions|exchanges|http)[/.])"),
+    ("verb", r"tenantry/(foundation/action|(?!entrypoints/)\w+/(actions|exchanges|http)[/.])"),
     ("log and metrics", r"tenantry/(entrypoints/http/(witness|metrics)|foundation/logs)"),
     ("gate, routing to the endpoint", r"tenantry/(entrypoints/http|foundation)"),
     ("rest of tenantry", r"tenantry/"),
