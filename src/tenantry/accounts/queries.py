@@ -28,23 +28,14 @@ oneself = one(
     """,
 )
 
-user_by_id = one(
-    User,
-    """
+BY_ID = """
     select id, email, name, locale, timezone, version, created_at, purge_at
       from tenantry.users
      where id = :user_id
-    """,
-)
+"""
 
-user_if_any = maybe(
-    User,
-    """
-    select id, email, name, locale, timezone, version, created_at, purge_at
-      from tenantry.users
-     where id = :user_id
-    """,
-)
+user_by_id = one(User, BY_ID)
+user_if_any = maybe(User, BY_ID)
 
 signed_in_within = value(
     bool,

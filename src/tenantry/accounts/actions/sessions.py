@@ -218,16 +218,19 @@ async def log_out(work: SystemWork, *, user_id: UUID, session_id: UUID, scope: S
     # in one order for everybody: devices that sign each other out at the same moment must not wait in a ring
     if session_id not in await lock_sessions(work, user_id=user_id):
         raise SessionHasEnded
-    if scope != "others":
+    if scope == "local":
         await end_session(work, session_id=session_id, user_id=user_id, why="logout")
-    if scope != "local":
-        for ended in await end_others(work, session_id=session_id, user_id=user_id, why="logout"):
-            work.record(SessionEnded(user_id=user_id, session_id=ended, why="logout"))
+    else:
+        await _end_others(work, user_id=user_id, why="logout", keep=session_id if scope == "others" else None)
 
 
 @action(requires=HOUSE, records=SessionEnded)
 async def end_every_session(work: SystemWork, *, user_id: UUID, why: End, keep: UUID | None) -> None:
     """Sign out all of a person's devices, but for the one that is kept."""
     await lock_sessions(work, user_id=user_id)
+    await _end_others(work, user_id=user_id, why=why, keep=keep)
+
+
+async def _end_others(work: SystemWork, *, user_id: UUID, why: End, keep: UUID | None) -> None:
     for ended in await end_others(work, user_id=user_id, session_id=keep, why=why):
         work.record(SessionEnded(user_id=user_id, session_id=ended, why=why))
