@@ -11,7 +11,7 @@ import pytest
 from tenantry.assemble import registry as build_registry
 from tenantry.foundation.data.embedded import EmbeddedPostgres
 from tenantry.foundation.domain import Registry
-from tenantry.testing import Databases, Installation, installed
+from tenantry.testing import Databases, HandClock, Installation, installed
 
 # tests that may be skipped in CI, by a part of their name, each with its reason
 MAY_BE_SKIPPED: dict[str, str] = {}
@@ -89,3 +89,16 @@ async def house(
         installed(url, tmp_path_factory.mktemp("house"), registry=registry) as running,
     ):
         yield running
+
+
+@pytest.fixture
+def clock(tmp_path: Path) -> HandClock:
+    """A clock to be set by hand."""
+    return HandClock(tmp_path / "clock")
+
+
+@pytest.fixture
+async def narrow(database_url: str, registry: Registry, tmp_path: Path) -> AsyncIterator[Installation]:
+    """An installation with a single connection, so that whatever is left on it is met again."""
+    async with installed(database_url, tmp_path, registry=registry, environ={"TENANTRY_DATABASE_POOL": "1"}) as one:
+        yield one

@@ -1,4 +1,4 @@
-"""What the tests of accounts share: a house of all of them, for what needs no database of its own, and a clock."""
+"""What the tests of accounts share: a house that follows a clock set by hand."""
 
 from __future__ import annotations
 
@@ -9,12 +9,6 @@ import pytest
 
 from tenantry.foundation.domain import Registry
 from tenantry.testing import HandClock, Installation, installed
-
-
-@pytest.fixture
-def clock(tmp_path: Path) -> HandClock:
-    """A clock to be set by hand."""
-    return HandClock(tmp_path / "clock")
 
 
 @pytest.fixture

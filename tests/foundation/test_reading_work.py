@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import asyncpg
@@ -18,13 +17,6 @@ from tenantry.testing import Client, Installation, installed
 
 WHO = "select current_user, current_setting('tenantry.person', true) as person, pg_backend_pid() as backend"
 IDLE_WITHIN = "select from pg_stat_activity where datname = current_database() and state = 'idle in transaction'"
-
-
-@pytest.fixture
-async def narrow(database_url: str, registry: Registry, tmp_path: Path) -> AsyncIterator[Installation]:
-    """An installation with a single connection, so that whatever is left on it is met again."""
-    async with installed(database_url, tmp_path, registry=registry, environ={"TENANTRY_DATABASE_POOL": "1"}) as one:
-        yield one
 
 
 async def _reading(house: Installation, ada: Client) -> PersonWork:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
-from pathlib import Path
 from uuid import UUID
 
 import asyncpg
@@ -19,12 +17,11 @@ from tenantry.foundation.call import NOBODY, Actor, Call
 from tenantry.foundation.data.database import NotCommitted
 from tenantry.foundation.data.ids import SESSION_ID, USER_ID, new_id
 from tenantry.foundation.data.pool import DatabaseUnavailable
-from tenantry.foundation.domain import Registry
 from tenantry.foundation.jobs.job import NewJob
 from tenantry.foundation.permission import ANYONE
 from tenantry.foundation.refusals import Overloaded, SessionEnded
 from tenantry.foundation.work import PersonWork, SystemWork, Work
-from tenantry.testing import Client, Installation, installed
+from tenantry.testing import Client, Installation
 
 WHO = "select current_user, current_setting('tenantry.person', true) as person, pg_backend_pid() as backend"
 PERSONAL = (
@@ -39,13 +36,6 @@ PERSONAL = (
     "dead_letters",
     "job_schedules",
 )
-
-
-@pytest.fixture
-async def narrow(database_url: str, registry: Registry, tmp_path: Path) -> AsyncIterator[Installation]:
-    """An installation with a single connection, so that whatever is left on it is met again."""
-    async with installed(database_url, tmp_path, registry=registry, environ={"TENANTRY_DATABASE_POOL": "1"}) as one:
-        yield one
 
 
 def _nobody(house: Installation) -> Call:

@@ -39,12 +39,6 @@ ORIGIN = "http://127.0.0.1:8000"
 
 
 @pytest.fixture
-def clock(tmp_path: Path) -> HandClock:
-    """A clock to be set by hand."""
-    return HandClock(tmp_path / "clock")
-
-
-@pytest.fixture
 async def here(database_url: str, registry: Registry, tmp_path: Path, clock: HandClock) -> AsyncIterator[Installation]:
     """A process on the clock set by hand."""
     environ = clock.environ | {"TENANTRY_PUBLIC_URL": ORIGIN}

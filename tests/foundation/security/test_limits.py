@@ -40,12 +40,6 @@ WAITING = """
 
 
 @pytest.fixture
-def clock(tmp_path: Path) -> HandClock:
-    """A clock to be set by hand."""
-    return HandClock(tmp_path / "clock")
-
-
-@pytest.fixture
 async def counting(
     database_url: str, registry: Registry, tmp_path: Path, clock: HandClock
 ) -> AsyncIterator[Installation]:
