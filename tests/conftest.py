@@ -102,3 +102,12 @@ async def narrow(database_url: str, registry: Registry, tmp_path: Path) -> Async
     """An installation with a single connection, so that whatever is left on it is met again."""
     async with installed(database_url, tmp_path, registry=registry, environ={"TENANTRY_DATABASE_POOL": "1"}) as one:
         yield one
+
+
+@pytest.fixture
+async def clocked(
+    database_url: str, registry: Registry, tmp_path: Path, clock: HandClock
+) -> AsyncIterator[Installation]:
+    """An installation that follows the clock set by hand."""
+    async with installed(database_url, tmp_path, registry=registry, environ=clock.environ) as running:
+        yield running

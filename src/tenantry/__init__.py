@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from tenantry.foundation.events.event import Event
     from tenantry.foundation.jobs.handler import GiveUp, Job, Retry, every, handles, on
     from tenantry.foundation.jobs.job import NewJob
+    from tenantry.foundation.listing import ListAnswer, Listing, ListQuery
     from tenantry.foundation.net.letters import Letter, Link
-    from tenantry.foundation.page import Listing, Page, PageQuery
+    from tenantry.foundation.pages import Download, Pages, SeeOther
     from tenantry.foundation.permission import ANYONE, HOUSE, ONESELF, Permission
     from tenantry.foundation.problems import Conflict, FieldError, Forbidden, Invalid, NotFound, Problem
     from tenantry.foundation.question import Question
@@ -37,7 +38,8 @@ _HOMES = {
     "foundation.jobs.handler": ("GiveUp", "Job", "Retry", "every", "handles", "on"),
     "foundation.jobs.job": ("NewJob",),
     "foundation.net.letters": ("Letter", "Link"),
-    "foundation.page": ("Listing", "Page", "PageQuery"),
+    "foundation.listing": ("Listing", "ListAnswer", "ListQuery"),
+    "foundation.pages": ("Download", "Pages", "SeeOther"),
     "foundation.permission": ("ANYONE", "HOUSE", "ONESELF", "Permission"),
     "foundation.problems": ("Conflict", "FieldError", "Forbidden", "Invalid", "NotFound", "Problem"),
     "foundation.question": ("Question",),
@@ -56,6 +58,7 @@ __all__ = [
     "Call",
     "Conflict",
     "Domain",
+    "Download",
     "Event",
     "FieldError",
     "Forbidden",
@@ -65,11 +68,12 @@ __all__ = [
     "Job",
     "Letter",
     "Link",
+    "ListAnswer",
+    "ListQuery",
     "Listing",
     "NewJob",
     "NotFound",
-    "Page",
-    "PageQuery",
+    "Pages",
     "Permission",
     "PersonWork",
     "Problem",
@@ -78,6 +82,7 @@ __all__ = [
     "Retry",
     "Routes",
     "Secret",
+    "SeeOther",
     "Settings",
     "SystemWork",
     "Versioned",

@@ -10,6 +10,7 @@ from tenantry.entrypoints.http.gate import Gate
 from tenantry.foundation import housekeeping
 from tenantry.foundation.data.clock import Clock, FileClock
 from tenantry.foundation.data.database import Database
+from tenantry.foundation.data.login import LoginGuard
 from tenantry.foundation.domain import Registry
 from tenantry.foundation.jobs.bell import Bell
 from tenantry.foundation.logs import configure_logs, get_logger
@@ -28,6 +29,7 @@ from tenantry.foundation.security.onetime import OneTime
 from tenantry.foundation.security.passwords import Passwords
 from tenantry.foundation.security.refresh import Refresh
 from tenantry.foundation.security.sealing import Sealer
+from tenantry.foundation.security.visits import Visits
 from tenantry.settings import BadSettings, Reading, Settings, read_settings, variable
 
 DOMAINS = (accounts,)
@@ -65,7 +67,13 @@ def build_runtime(reading: Reading, registry: Registry) -> Runtime:
     settings = reading.settings
     clock = FileClock(Path(settings.test_clock)) if settings.test_clock else Clock()
     master = _master_keys(settings)
-    database = Database(_required(settings), clock=clock, size=settings.database_pool, pooler=settings.database_pooler)
+    database = Database(
+        _required(settings),
+        clock=clock,
+        size=settings.database_pool,
+        pooler=settings.database_pooler,
+        guard=None if settings.development else LoginGuard(),
+    )
     sealer = Sealer(master)
     return Runtime(
         settings=settings,
@@ -76,6 +84,7 @@ def build_runtime(reading: Reading, registry: Registry) -> Runtime:
         cursors=Cursors(master),
         one_time=OneTime(master),
         refresh=Refresh(master),
+        visits=Visits(master, clock),
         buckets=Buckets(master),
         keys=KeyRing(database, sealer, issuer=settings.public_url or "tenantry"),
         passwords=Passwords(threads=settings.hash_threads),

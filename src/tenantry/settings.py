@@ -59,6 +59,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     public_url: Annotated[
         str | None, says("Origin of this API as the world sees it; links in mails start with it.")
     ] = None
+    app_url: Annotated[
+        str | None, says("The product's own front end: where our pages lead back to, and may after signing in.")
+    ] = None
     product_name: Annotated[str, says("What mails and pages are called.", min_length=1, max_length=80)] = "Tenantry"
     mail_from: Annotated[str | None, says("Sender of mails, as `Name <address>` or an address.")] = None
     smtp_url: Annotated[
@@ -206,7 +209,16 @@ def _dotenv(path: Path | None) -> dict[str, str]:
 
 
 def _contradictions(settings: Settings, needed: Sequence[str]) -> list[str]:
-    checks = (_bad_networks, _bad_origins, _bad_public_url, _bad_hosts, _bad_databases, _bad_listener, _short_token)
+    checks = (
+        _bad_networks,
+        _bad_origins,
+        _bad_public_url,
+        _bad_app_url,
+        _bad_hosts,
+        _bad_databases,
+        _bad_listener,
+        _short_token,
+    )
     faults = [fault for check in checks for fault in check(settings)]
     if settings.development:
         return faults
@@ -236,6 +248,11 @@ def _bad_origins(settings: Settings) -> list[str]:
 def _bad_public_url(settings: Settings) -> list[str]:
     good = re.fullmatch(r"https?://[^/\s@?#]+/?", settings.public_url or "https://unset")
     return [] if good else [f"{variable('public_url')} takes an origin such as https://api.example.com"]
+
+
+def _bad_app_url(settings: Settings) -> list[str]:
+    good = re.fullmatch(r"https?://[^/\s@?#\"']+(/[^\s\"']*)?", settings.app_url or "https://unset")
+    return [] if good else [f"{variable('app_url')} takes an address such as https://app.example.com/home"]
 
 
 def _bad_hosts(settings: Settings) -> list[str]:

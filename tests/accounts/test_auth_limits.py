@@ -10,7 +10,7 @@ import pytest
 from people import seen
 
 from tenantry.accounts.actions.registration import RESENDS
-from tenantry.accounts.http.limits import LOGIN, LOGIN_SOURCE, REGISTER, REGISTER_SOURCE, RESEND_SOURCE, VERIFY_SOURCE
+from tenantry.accounts.inputs import LOGIN, LOGIN_SOURCE, REGISTER, REGISTER_SOURCE, RESEND_SOURCE, VERIFY_SOURCE
 from tenantry.foundation.domain import Registry
 from tenantry.testing import HandClock, Installation, Response, installed
 from tenantry.testing.installation import PASSWORD

@@ -164,10 +164,12 @@ async def test_the_wall_of_the_database_hides_and_keeps_the_sessions_of_others(h
     [
         "ended_at = tenantry.now(), ended_why = 'logout', expires_at = expires_at + interval '1 day'",
         "ended_at = tenantry.now(), ended_why = 'logout', counter = 0",
-        "ended_at = null, ended_why = null",
+        "rotated_at = tenantry.now(), source = '192.0.2.1'",
     ],
 )
-async def test_a_person_may_only_end_a_session_and_change_nothing_else_of_it(house: Installation, change: str) -> None:
+async def test_a_person_may_only_use_or_end_a_session_and_change_nothing_else_of_it(
+    house: Installation, change: str
+) -> None:
     ada = await house.person()
     connection: asyncpg.Connection[Any] = await asyncpg.connect(house.runtime.database.url)
     transaction = connection.transaction()
@@ -180,6 +182,22 @@ async def test_a_person_may_only_end_a_session_and_change_nothing_else_of_it(hou
             await connection.execute(f"update tenantry.sessions set {change} where id = $1", mine)
     finally:
         await transaction.rollback()
+        await connection.close()
+
+
+async def test_what_has_ended_stays_as_it_is_even_for_sql_of_its_person(house: Installation) -> None:
+    ada = await house.person()
+    login = await house.client.post("/v1/auth/login", {"email": ada.email, "password": PASSWORD})
+    other = house.client.signed_in(login.json)
+    assert (await ada.post("/v1/auth/logout", {"scope": "others"})).status == 204
+    connection: asyncpg.Connection[Any] = await asyncpg.connect(house.runtime.database.url)
+    try:
+        async with connection.transaction():
+            await connection.execute("set local role tenantry_app")
+            await connection.fetchval("select tenantry.enter($1, $2)", USER_ID.read(ada.user_id), _session(house, ada))
+            revived = "update tenantry.sessions set ended_at = null, ended_why = null where id = $1"
+            assert await connection.execute(revived, _session(house, other)) == "UPDATE 0"
+    finally:
         await connection.close()
 
 
@@ -451,6 +469,19 @@ async def test_a_device_is_forgotten_90_days_after_its_last_use(travelling: Inst
     assert len(await _letters(travelling)) == 1
 
 
+async def test_a_device_that_was_signed_out_is_known_as_long_as_any(travelling: Installation, clock: HandClock) -> None:
+    ada = await travelling.person("ada@example.com")
+    for days, told in ((89, 0), (91, 1)):
+        phone = await _sign_in(travelling, ada, agent=PHONE, source=HOME)
+        before = len(await _letters(travelling))
+        assert (await phone.post("/v1/auth/logout", {})).status == 204
+        clock.advance(days=days)
+        while await _sweep(travelling):
+            pass
+        phone = await _sign_in(travelling, ada, agent=PHONE, source=HOME)
+        assert len(await _letters(travelling)) - before == told
+
+
 async def test_a_new_device_is_told_of_though_it_was_signed_out_at_once(installation: Installation) -> None:
     ada = await installation.person("ada@example.com")
     stranger = await _sign_in(installation, ada, agent=PHONE)
@@ -546,10 +577,10 @@ async def test_logins_and_signing_out_everywhere_at_once_wait_in_no_ring(install
 # what is kept
 
 
-async def test_an_ended_session_is_removed_after_thirty_days(travelling: Installation, clock: HandClock) -> None:
+async def test_an_ended_session_is_removed_after_ninety_days(travelling: Installation, clock: HandClock) -> None:
     ada = await travelling.person("ada@example.com")
     await ada.post("/v1/auth/logout", {})
-    clock.advance(days=29)
+    clock.advance(days=89)
     await _sweep(travelling)
     assert await _why(travelling, ada) == "logout"
     clock.advance(days=2)
@@ -564,7 +595,7 @@ async def _sweep(house: Installation) -> bool:
 
 async def test_an_expired_session_is_removed_and_a_live_one_stays(travelling: Installation, clock: HandClock) -> None:
     ada = await travelling.person("ada@example.com")
-    clock.advance(days=119)
+    clock.advance(days=179)
     later = await _sign_in(travelling, ada)
     await _sweep(travelling)
     assert len(await travelling.rows("select from tenantry.sessions")) == 2
@@ -582,7 +613,7 @@ async def test_the_removal_is_a_schedule_that_takes_some_at_a_time(
     ada = await travelling.person("ada@example.com")
     await _crowd(travelling, ada, 9)
     await ada.post("/v1/auth/logout", {"scope": "all"})
-    clock.advance(days=31)
+    clock.advance(days=91)
     (handler,) = [one for one in travelling.registry.handlers if one.kind == "accounts.remove_ended_sessions"]
     assert handler.schedule is not None
     left = []
@@ -605,7 +636,7 @@ async def test_a_token_of_a_session_that_was_removed_stays_refused(travelling: I
     clock.advance(seconds=11)
     assert (await _refresh(travelling, ada)).code == "refresh_reused"
     assert await _why(travelling, ada) == "reuse"
-    clock.advance(days=31)
+    clock.advance(days=91)
     await _sweep(travelling)
     assert await travelling.rows("select from tenantry.sessions") == []
     for device in (ada, travelling.client.signed_in(newest)):

@@ -9,7 +9,7 @@ import pytest
 from people import added, seen
 
 from tables import row_counts
-from tenantry.accounts.http.limits import FORGOT_SOURCE, RESET_SOURCE
+from tenantry.accounts.inputs import FORGOT_SOURCE, RESET_SOURCE
 from tenantry.foundation.domain import Registry
 from tenantry.testing import Client, HandClock, Installation, Response, installed
 from tenantry.testing.installation import PASSWORD

@@ -178,7 +178,8 @@ async def test_two_hundred_wrong_logins_at_once_are_refused_or_told_to_come_back
         assert {answer.status for answer in answers} <= {401, 503}
         refused = [answer for answer in answers if answer.status == 503]
         assert refused
-        assert {(answer.code, "retry-after" in answer.headers) for answer in refused} == {("busy", True)}
+        assert {answer.code for answer in refused} <= {"busy", "database_busy"}
+        assert all("retry-after" in answer.headers for answer in refused)
         right = await patiently(lambda: busy.client.post("/v1/auth/login", wrong | {"password": PASSWORD}))
         assert right.status == 200
 

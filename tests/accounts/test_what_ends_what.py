@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from tenantry.testing import Client, Installation
+from tenantry.accounts import exchanges
+from tenantry.foundation.call import Actor, Call
+from tenantry.testing import Browser, Client, Installation
 from tenantry.testing.installation import PASSWORD
 
 NEW = "seven lanterns over the harbour"
@@ -15,11 +17,12 @@ NEW = "seven lanterns over the harbour"
 
 @dataclass(frozen=True)
 class Held:
-    """All that a person can hold at once: two devices, and a link of each kind that was mailed and not followed."""
+    """All that a person can hold at once: three devices, one of them a browser, and a mailed link of each kind."""
 
     house: Installation
     this: Client
     other: Client
+    browser: Browser
     reset: str
     change: str
     address: str
@@ -29,6 +32,7 @@ class Held:
         works = {
             "this access token": (await self.this.get("/v1/users/me")).status == 200,
             "other access token": (await self.other.get("/v1/users/me")).status == 200,
+            "cookie": await self._is_let_in(),
             "address link": await self._follows_address_link(),
             "reset link": await self._follows_reset_link(),
         }
@@ -38,6 +42,9 @@ class Held:
         """Which refresh tokens still work."""
         devices = {"this refresh token": self.this, "other refresh token": self.other}
         return {name for name, device in devices.items() if await self._refreshed(device)}
+
+    async def _is_let_in(self) -> bool:
+        return (await self.browser.visit("/account/export")).path == "/account/export"
 
     async def _refreshed(self, device: Client) -> bool:
         body = {"refresh_token": device.tokens["refresh_token"]}
@@ -63,10 +70,12 @@ async def _held(house: Installation) -> Held:
     address = f"next.{this.email}"
     login = await house.client.post("/v1/auth/login", {"email": this.email, "password": PASSWORD})
     other = house.client.signed_in(login.json)
+    browser = await house.browser().visit("/account/login")
+    await browser.submit(email=this.email, password=PASSWORD)
     await house.client.post("/v1/auth/forgot-password", {"email": this.email})
     reset = await house.mailed_token(this.email)
     await this.post("/v1/users/me/email", {"email": address})
-    return Held(house, this, other, reset, await house.mailed_token(address), address)
+    return Held(house, this, other, browser, reset, await house.mailed_token(address), address)
 
 
 async def _reset(held: Held) -> None:
@@ -109,6 +118,20 @@ async def _disable(held: Held) -> None:
     await held.house.rows("update tenantry.users set disabled_at = tenantry.now() where email = $1", held.this.email)
 
 
+async def _leave(held: Held) -> None:
+    await held.browser.visit("/account/logout")
+    await held.browser.submit()
+
+
+async def _close(held: Held) -> None:
+    assert (await held.this.post("/v1/users/me/closure", {"password": PASSWORD})).status == 200
+
+
+async def _revoke_as_operator(held: Held) -> None:
+    call = Call(held.house.runtime, Actor("cli"), "0123456789")
+    assert await exchanges.sign_out(call, person=held.this.email) == 3
+
+
 async def _reuse(held: Held) -> None:
     spent = held.other.tokens["refresh_token"]
     for _ in range(2):
@@ -121,17 +144,20 @@ async def _reuse(held: Held) -> None:
 
 
 THIS, OTHER = {"this access token", "this refresh token"}, {"other access token", "other refresh token"}
-LINKS = {"reset link", "address link"}
+LINKS, COOKIE = {"reset link", "address link"}, {"cookie"}
 SURVIVES: dict[Callable[[Held], Awaitable[None]], set[str]] = {
     _reset: set(),
     _change_password: THIS,
     _change_address: THIS,
-    _log_in: THIS | OTHER | {"address link"},
-    _log_out: OTHER | LINKS,
+    _log_in: THIS | OTHER | COOKIE | {"address link"},
+    _log_out: OTHER | COOKIE | LINKS,
     _log_out_others: THIS | LINKS,
     _log_out_everywhere: LINKS,
-    _revoke_refresh_token: THIS | LINKS,
-    _reuse: THIS | LINKS,
+    _leave: THIS | OTHER | LINKS,
+    _revoke_refresh_token: THIS | COOKIE | LINKS,
+    _revoke_as_operator: LINKS,
+    _reuse: THIS | COOKIE | LINKS,
+    _close: THIS,
     _disable: set(),
 }
 
@@ -139,7 +165,7 @@ SURVIVES: dict[Callable[[Held], Awaitable[None]], set[str]] = {
 @pytest.mark.parametrize("happening", SURVIVES, ids=lambda happening: happening.__name__.strip("_"))
 async def test_what_survives(house: Installation, happening: Callable[[Held], Awaitable[None]]) -> None:
     held = await _held(house)
-    assert await held.alive() | await held.refreshes() == THIS | OTHER | LINKS
+    assert await held.alive() | await held.refreshes() == THIS | OTHER | COOKIE | LINKS
     held = await _held(house)
     await happening(held)
     assert await held.alive() | await held.refreshes() == SURVIVES[happening]

@@ -274,7 +274,6 @@ async def test_a_person_sees_and_changes_only_their_own_rows(house_of_two: tuple
         "select from tenantry.registrations",
         "update tenantry.sessions set user_id = '{eve}'",
         "update tenantry.sessions set expires_at = 'infinity'",
-        "update tenantry.sessions set ended_at = null, ended_why = null",
         "update tenantry.users set email = 'eve@example.com'",
         "update tenantry.users set disabled_at = null",
         "select password_hash from tenantry.credentials",

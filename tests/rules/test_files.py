@@ -10,8 +10,8 @@ from rules.source import SRC, domains, modules
 LONGEST_FILE, LONGEST_FUNCTION = 400, 40
 SAY_NOTHING = {"utils", "util", "helpers", "helper", "common", "misc", "base", "manager", "service", "services"}
 OF_A_DOMAIN = {
-    "__init__", "models", "events", "permissions", "problems", "settings", "queries", "actions", "exchanges", "jobs",
-    "http", "graph", "cli", "console", "domain",
+    "__init__", "models", "events", "permissions", "problems", "settings", "inputs", "queries", "actions", "exchanges",
+    "jobs", "http", "pages", "graph", "cli", "console", "domain",
 }  # fmt: skip
 # one foreign system each, or what a page or mail looks like
 BESIDE_THE_KINDS: dict[str, set[str]] = {"accounts": {"letters"}}

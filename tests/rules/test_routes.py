@@ -38,6 +38,17 @@ PAGES = {
     "/docs/swagger-ui.css": "of the page",
     "/docs/swagger-ui-bundle.js": "of the page",
 }
+PUBLIC_PAGES = {
+    "/account/login": "signs in",
+    "/account/logout": "who is signed out already may ask again",
+    "/account/register": "nobody has an account before",
+    "/account/mailed": "says the same to everybody",
+    "/account/resend": "answers the same to everybody",
+    "/account/verify": "the mailed token and the password are the credential",
+    "/account/forgot": "answers the same to everybody",
+    "/account/reset": "the mailed token is the credential",
+}
+STYLE = "/account/style.css"
 IN_DEVELOPMENT = {"/dev/mail", "/dev/mail.json"}
 JUDGES_SPELLING = {"tenantry.entrypoints.http.arrival": "one spelling a path: `//` and a last slash are not found"}
 PATHS = {"path", "self.path", "route.path", "arrival.route", "scope['path']", "scope['raw_path']"}
@@ -61,15 +72,28 @@ def test_every_route_is_listed_public_or_guarded(registry: Registry) -> None:
     assert {f"{route.method} {route.path}" for route in registry.routes if route.public} == set(PUBLIC)
 
 
+def test_every_page_is_listed_public_or_guarded(registry: Registry) -> None:
+    assert {route.path for route in registry.page_routes if route.public} == set(PUBLIC_PAGES)
+
+
+def test_a_page_and_its_form_are_open_to_the_same(registry: Registry) -> None:
+    for page in registry.pages:
+        if page.taken is not None:
+            assert page.taken.requires == page.shown.requires, page.path
+            assert page.taken.even_closed == page.shown.even_closed, page.path
+
+
 def test_what_is_served_beside_the_domains_is_listed(registry: Registry, tmp_path: Path) -> None:
-    of_domains = {route.path for route in registry.routes}
-    assert set(_paths(_runtime(registry, tmp_path), registry)) - of_domains == set(PAGES)
+    assert set(_paths(_runtime(registry, tmp_path), registry)) - _of_domains(registry) == set(PAGES)
 
 
 def test_development_pages_exist_in_development_only(registry: Registry, tmp_path: Path) -> None:
     runtime = _runtime(registry, tmp_path, TENANTRY_ENVIRONMENT="development", TENANTRY_SMTP_URL="")
-    of_domains = {route.path for route in registry.routes}
-    assert set(_paths(runtime, registry)) - of_domains == set(PAGES) | IN_DEVELOPMENT
+    assert set(_paths(runtime, registry)) - _of_domains(registry) == set(PAGES) | IN_DEVELOPMENT
+
+
+def _of_domains(registry: Registry) -> set[str]:
+    return {route.path for route in registry.routes} | {page.path for page in registry.pages} | {STYLE}
 
 
 async def test_a_guarded_route_refuses_whoever_brings_no_credential(registry: Registry, tmp_path: Path) -> None:
@@ -78,6 +102,16 @@ async def test_a_guarded_route_refuses_whoever_brings_no_credential(registry: Re
         for credential in (b"", b"Bearer nonsense", b"Basic bm86bm8="):
             status = await _status(app, route.method, route.path.replace("{", "").replace("}", ""), credential)
             assert (status == 401) is not route.public, f"{route.method} {route.path} answered {status}"
+
+
+async def test_a_guarded_page_leads_whoever_brings_no_credential_to_signing_in(
+    registry: Registry, tmp_path: Path
+) -> None:
+    app = build_app(_runtime(registry, tmp_path), registry)
+    for page in registry.pages:
+        if not page.shown.public:
+            assert await _status(app, "GET", page.path, b"") == 303, page.path
+            assert await _status(app, "POST", page.path, b"") in {403, 405}, page.path
 
 
 async def _status(app: Any, method: str, path: str, credential: bytes) -> int:

@@ -58,10 +58,11 @@ def test_every_verb_is_asked_for_by_something() -> None:
 
 
 def _callers(name: str) -> list[str]:
-    verb = re.compile(rf"\b{name.rpartition('.')[2]}\(")
-    # the definition itself is one hit in its own module
+    verb = name.rpartition(".")[2]
+    # called, or given as the answer to a question; the definition itself is one hit in its own module
+    asked = re.compile(rf"\b{verb}\(|: actions\.{verb}\b")
     return [
-        module for module, source in modules().items() if len(verb.findall(source.text)) > (name.startswith(module))
+        module for module, source in modules().items() if len(asked.findall(source.text)) > (name.startswith(module))
     ]
 
 

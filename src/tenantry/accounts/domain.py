@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tenantry.accounts import actions, cli, events, http, jobs, problems
+from tenantry.accounts import actions, cli, events, http, jobs, pages, problems
 from tenantry.accounts.settings import AccountSettings
+from tenantry.foundation.devices import device_used
 from tenantry.foundation.domain import Domain
 
 domain = Domain(
@@ -14,11 +15,12 @@ domain = Domain(
     problems=problems,
     settings=AccountSettings,
     routes=http.routes,
+    pages=pages.pages,
     jobs=jobs,
     seed=cli.seed,
     commands=cli.commands,
     sealed=(actions.sealed_exports,),
     letters=Path(__file__).parent / "letters",
     tables=actions.TABLES,
-    answers={actions.what_is_held: actions.held_by_accounts},
+    answers={actions.what_is_held: actions.held_by_accounts, device_used: actions.use_session},
 )

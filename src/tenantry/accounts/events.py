@@ -57,6 +57,14 @@ class SessionRefreshed(Event, frozen=True):
     counter: int
 
 
+class SessionUsed(Event, frozen=True):
+    """A browser came back; written down at most once an hour."""
+
+    kind = "accounts.session_used"
+    user_id: UUID
+    session_id: UUID
+
+
 class SessionEnded(Event, frozen=True):
     """A device was signed out: by its person, because its refresh token was used twice, or by what `why` says."""
 

@@ -17,7 +17,7 @@ from tenantry.accounts.models import (
     User,
 )
 from tenantry.foundation.data.sql import many, maybe, one, value, values
-from tenantry.foundation.page import Listing
+from tenantry.foundation.listing import Listing
 
 oneself = one(
     User,

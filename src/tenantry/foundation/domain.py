@@ -19,6 +19,7 @@ from tenantry.foundation.events.event import Event
 from tenantry.foundation.fate import OF_FOUNDATION, Fate
 from tenantry.foundation.jobs.handler import Handler, collect
 from tenantry.foundation.jobs.job import NewJob
+from tenantry.foundation.pages import Page, Pages
 from tenantry.foundation.permission import EVERYWHERE, Permission
 from tenantry.foundation.problems import Problem
 from tenantry.foundation.question import Question
@@ -39,6 +40,7 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
     permissions: tuple[Permission, ...] = ()
     settings: type[msgspec.Struct] | None = None
     routes: Routes | None = None
+    pages: Pages | None = None
     jobs: ModuleType | None = None
     letters: Path | None = None
     seed: Callable[[Call], Awaitable[list[str]]] | None = None
@@ -62,6 +64,9 @@ class Registry:
         self.routes: tuple[Route, ...] = tuple(
             route for domain in self.domains if domain.routes for route in domain.routes
         )
+        self.pages: tuple[Page, ...] = tuple(page for domain in self.domains if domain.pages for page in domain.pages)
+        self.page_folders = tuple(domain.pages.folder for domain in self.domains if domain.pages)
+        self.menu = {path: name for domain in self.domains if domain.pages for path, name in domain.pages.menu.items()}
         self.handlers: tuple[Handler, ...] = tuple(
             handler
             for module in (jobs, *(domain.jobs for domain in self.domains))
@@ -77,6 +82,14 @@ class Registry:
         self.letters = tuple(domain.letters for domain in self.domains if domain.letters)
         self._check_names()
         self._connect_questions()
+
+    @property
+    def page_routes(self) -> Iterator[Route]:
+        """What pages do, as routes: one that shows each, one that takes its form."""
+        for page in self.pages:
+            yield page.shown
+            if page.taken is not None:
+                yield page.taken
 
     @property
     def fates(self) -> dict[str, Fate]:
@@ -111,6 +124,7 @@ class Registry:
         names = {
             "domain": [domain.name for domain in self.domains],
             "route": [f"{route.method} {route.path}" for route in self.routes],
+            "page": [page.path for page in self.pages],
             "event": [event.kind for event in self.events],
             "problem": [problem.code for problem in self.problems],
             "permission": [permission.name for permission in self.permissions],

@@ -111,20 +111,30 @@ class Routes:
 
         `even_closed` opens it to persons whose account is closed and not purged yet.
         """
-        refusals = (*problems, RateLimited) if limits else problems
 
         def keep(handler: Handler) -> Handler:
-            reading = _read_signature(handler)
-            _check_limits(limits, reading[1])
             self._routes.append(
-                Route(
-                    method, self.prefix + path, handler, status, requires, self.tag, refusals, example, answer_example,
-                    dict(ids or {}), *reading, even_closed=even_closed, limits=limits,
+                route_of(
+                    handler, method=method, path=self.prefix + path, tag=self.tag, requires=requires, status=status,
+                    problems=problems, example=example, answer_example=answer_example, ids=dict(ids or {}),
+                    even_closed=even_closed, limits=limits,
                 )
             )  # fmt: skip
             return handler
 
         return keep
+
+
+def route_of(handler: Callable[..., Awaitable[Any]], *, limits: tuple[Limit, ...], **declared: Any) -> Route:
+    """The operation that a handler and what is declared of it make; its signature says what it takes and gives."""
+    opens, body, query, takes, answer, versioned = _read_signature(handler)
+    _check_limits(limits, body)
+    if limits:
+        declared["problems"] = (*declared["problems"], RateLimited)
+    return Route(
+        handler=handler, work=opens, body=body, query=query, takes=takes, answer=answer, versioned=versioned,
+        limits=limits, **declared,
+    )  # fmt: skip
 
 
 def _read_signature(handler: Callable[..., Any]) -> tuple[Any, Any, Any, tuple[str, ...], Any, bool]:
@@ -133,7 +143,8 @@ def _read_signature(handler: Callable[..., Any]) -> tuple[Any, Any, Any, tuple[s
     opens = hints[names[0]]
     if opens is not Call and not issubclass(opens, PersonWork):
         raise TypeError(f"{handler.__qualname__}: the first parameter is a PersonWork or a Call")
-    return None if opens is Call else opens, hints.get("body"), hints.get("query"), names[1:], *_shape(hints["return"])
+    body = hints.get("body", hints.get("form"))
+    return None if opens is Call else opens, body, hints.get("query"), names[1:], *_shape(hints["return"])
 
 
 def _check_limits(limits: tuple[Limit, ...], body: type[msgspec.Struct] | None) -> None:

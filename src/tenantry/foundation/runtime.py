@@ -21,6 +21,7 @@ from tenantry.foundation.security.onetime import OneTime
 from tenantry.foundation.security.passwords import Passwords
 from tenantry.foundation.security.refresh import Refresh
 from tenantry.foundation.security.sealing import Sealer
+from tenantry.foundation.security.visits import Visits
 from tenantry.settings import Settings
 
 Section = TypeVar("Section", bound=msgspec.Struct)
@@ -36,6 +37,7 @@ class Runtime(msgspec.Struct, frozen=True):
     cursors: Cursors
     one_time: OneTime
     refresh: Refresh
+    visits: Visits
     buckets: Buckets
     keys: KeyRing
     passwords: Passwords

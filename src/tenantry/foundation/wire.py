@@ -118,12 +118,12 @@ def _every_fault(body: bytes, kind: type[msgspec.Struct], first: msgspec.Validat
     return tuple(_field_faults(members, kind, "body")) or (_fault("body", first),)
 
 
-def decode_query(values: Mapping[str, str], kind: type[Shape]) -> Shape:
-    """The query string as the shape it must have; text is converted where the field says so."""
+def decode_query(values: Mapping[str, str], kind: type[Shape], *, at: str = "query") -> Shape:
+    """A query string or form as the shape it must have; text is converted where the field says so."""
     try:
         return msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError as error:
-        faults = tuple(_field_faults(values, kind, "query", strict=False)) or (_fault("query", error),)
+        faults = tuple(_field_faults(values, kind, at, strict=False)) or (_fault(at, error),)
         raise Invalid(errors=faults) from error
 
 

@@ -7,9 +7,10 @@ async def test_me(installation):
 
 from __future__ import annotations
 
+from tenantry.testing.browser import Browser
 from tenantry.testing.client import Client, Response
 from tenantry.testing.clock import HandClock
 from tenantry.testing.installation import Installation, installed
 from tenantry.testing.postgres import Databases
 
-__all__ = ["Client", "Databases", "HandClock", "Installation", "Response", "installed"]
+__all__ = ["Browser", "Client", "Databases", "HandClock", "Installation", "Response", "installed"]

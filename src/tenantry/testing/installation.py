@@ -27,6 +27,7 @@ from tenantry.foundation.net.mailbox import Mail, MailboxPost
 from tenantry.foundation.runtime import Runtime
 from tenantry.foundation.security.passwords import Cost, Passwords
 from tenantry.settings import read_settings
+from tenantry.testing.browser import Browser
 from tenantry.testing.client import Client
 
 PASSWORD = "correct horse battery staple"  # noqa: S105  (of people who exist in tests only)
@@ -43,8 +44,13 @@ class Installation:
     def __init__(self, runtime: Runtime, registry: Registry, http: aiohttp.ClientSession, origin: str) -> None:
         self.runtime = runtime
         self.registry = registry
+        self._http = http
         self.client = Client(http, origin)
         self.origin = origin
+
+    def browser(self, *, agent: str = "Browser/1.0") -> Browser:
+        """A browser that has never been here."""
+        return Browser(self._http, self.origin, agent=agent)
 
     async def drain_jobs(self) -> int:
         """Run every job that is due; says how many."""

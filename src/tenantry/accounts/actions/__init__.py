@@ -42,6 +42,7 @@ from tenantry.accounts.actions.sessions import (
     refresh_session,
     refuse_login,
     start_session,
+    use_session,
 )
 
 __all__ = [
@@ -85,6 +86,7 @@ __all__ = [
     "set_password",
     "start_session",
     "take_export",
+    "use_session",
     "what_blocks_closing",
     "what_is_held",
 ]

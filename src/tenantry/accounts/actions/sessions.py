@@ -19,6 +19,7 @@ from tenantry.accounts.events import (
     SessionEnded,
     SessionRefreshed,
     SessionStarted,
+    SessionUsed,
 )
 from tenantry.accounts.models import (
     SESSION_IDLE,
@@ -36,7 +37,7 @@ from tenantry.accounts.problems import (
 from tenantry.foundation.action import Refusal, action
 from tenantry.foundation.data.ids import new_id
 from tenantry.foundation.data.sql import maybe, run, values
-from tenantry.foundation.permission import HOUSE
+from tenantry.foundation.permission import HOUSE, ONESELF
 from tenantry.foundation.refusals import SessionEnded as SessionHasEnded
 from tenantry.foundation.security.refresh import RefreshClaim
 from tenantry.foundation.security.rotation import Generation, decide
@@ -165,6 +166,22 @@ async def _second_use(work: SystemWork, claim: RefreshClaim) -> tuple[User, Rota
         return Refusal(RefreshRefused())
     await end_session(work, session_id=session.id, user_id=session.user_id, why="reuse")
     return Refusal(RefreshReused())
+
+
+use_own = run("""
+    update tenantry.sessions
+       set rotated_at = tenantry.now()
+     where id = :session_id
+       and user_id = tenantry.person()
+       and ended_at is null
+""")
+
+
+@action(requires=ONESELF, records=SessionUsed)
+async def use_session(work: PersonWork) -> None:
+    """Write down that the browser that asks is still in use."""
+    if await use_own(work, session_id=work.session):
+        work.record(SessionUsed(user_id=work.person, session_id=work.session))
 
 
 end_one = values(

@@ -18,7 +18,7 @@ from tenantry.accounts.exchanges.registration import (
     verify_with_registration,
 )
 from tenantry.accounts.exchanges.revocation import sign_out, sign_out_everybody
-from tenantry.accounts.exchanges.sessions import login, logout, refresh
+from tenantry.accounts.exchanges.sessions import leave, login, logout, refresh
 from tenantry.accounts.exchanges.tokens import SignedIn
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "confirm_address",
     "forgot_password",
     "gather_export",
+    "leave",
     "login",
     "logout",
     "prove_password",

@@ -58,6 +58,17 @@ async def logout(call: Call, *, scope: Scope, refresh_token: str | None) -> None
         await actions.log_out(work, user_id=user_id, session_id=session_id, scope=scope)
 
 
+@exchange(requires=ANYONE)
+async def leave(call: Call) -> None:
+    """Sign out the device that is asking, if it is signed in at all."""
+    asking = _device_of(call.actor)
+    if asking is None:
+        return
+    user_id, session_id = asking
+    async with SystemWork(call, reason="whether it is still signed in makes no difference") as work:
+        await actions.end_session(work, user_id=user_id, session_id=session_id, why="logout")
+
+
 def _device_of(actor: Actor) -> tuple[UUID, UUID] | None:
     return None if actor.person is None or actor.session is None else (actor.person, actor.session)
 

@@ -16,8 +16,9 @@ BEFORE_LOGIN = "nobody is signed in yet"
 
 
 class SignedIn(msgspec.Struct, frozen=True):
-    """A person's tokens: five minutes of access, and the refresh token that gets the next ones."""
+    """A person's session and its tokens: five minutes of access, and the refresh token that gets the next ones."""
 
+    session_id: UUID
     access_token: str
     refresh_token: str
     expires_in: int
@@ -39,4 +40,5 @@ def hand_tokens(call: Call, user: User, rotation: Rotation) -> SignedIn:
     # before the commit: where there is no key to sign with, nothing has happened
     subject = {"subject": USER_ID.text(user.id), "session": SESSION_ID.text(rotation.session_id)}
     access, life = call.runtime.keys.issue(subject)
-    return SignedIn(access, call.runtime.refresh.issue(rotation.session_id, rotation.counter), life, user)
+    refresh = call.runtime.refresh.issue(rotation.session_id, rotation.counter)
+    return SignedIn(rotation.session_id, access, refresh, life, user)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tenantry.accounts import exchanges
-from tenantry.accounts.http.shapes import ADA, EmailText, PasswordText, TokenText, UserView, routes, user_view
+from tenantry.accounts.http.shapes import ADA, UserView, routes, user_view
+from tenantry.accounts.inputs import EmailText, PasswordText, TokenText
 from tenantry.accounts.problems import AddressTaken, InvalidCredentials, LinkInvalid, ProofNeeded, TooManyGuesses
 from tenantry.foundation.call import Call
 from tenantry.foundation.net.address import read_address

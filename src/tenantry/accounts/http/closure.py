@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tenantry.accounts import exchanges
-from tenantry.accounts.http.shapes import ADA, PasswordText, UserView, routes, user_view
+from tenantry.accounts.http.shapes import ADA, UserView, routes, user_view
+from tenantry.accounts.inputs import PasswordText
 from tenantry.accounts.problems import ClosureBlocked, InvalidCredentials, NotClosed, TooManyGuesses
 from tenantry.foundation.call import Call
 from tenantry.foundation.permission import ONESELF

@@ -12,7 +12,7 @@ from tenantry.accounts.http.shapes import Instant, routes
 from tenantry.accounts.models import SESSION_IDLE, Device
 from tenantry.foundation.call import Call
 from tenantry.foundation.data.ids import SESSION_ID
-from tenantry.foundation.page import Page, PageQuery
+from tenantry.foundation.listing import ListAnswer, ListQuery
 from tenantry.foundation.permission import ANYONE, ONESELF
 from tenantry.foundation.security.access import LONGEST
 from tenantry.foundation.wire import Wire
@@ -42,14 +42,14 @@ class SessionView(Wire):
     agent: str
 
 
-class SessionQuery(PageQuery):
+class SessionQuery(ListQuery):
     """In which order: used last first, or newest first."""
 
     order: Literal["-last_used_at", "-created_at"] = "-last_used_at"
 
 
-class SessionPage(Page):
-    """A page of one's own devices."""
+class SessionList(ListAnswer):
+    """A part of the list of one's own devices."""
 
     items: list[SessionView]
 
@@ -62,14 +62,14 @@ class AnyToken(Wire):
 
 
 @routes.get("/users/me/sessions", requires=ONESELF, answer_example={"items": [PHONE], "next": None})
-async def sessions(work: PersonWork, query: SessionQuery) -> SessionPage:
+async def sessions(work: PersonWork, query: SessionQuery) -> SessionList:
     """One's own devices that are signed in.
 
     The last use is the last refresh, so a device that is being used was seen less than an access token's life ago.
     One that is refreshed between two pages moves to the front in the order of use; in the order of age nothing moves.
     """
     found, after = await queries.devices.read(work, query, idle=SESSION_IDLE)
-    return SessionPage(items=[_view(device, work.session) for device in found], next=after)
+    return SessionList(items=[_view(device, work.session) for device in found], next=after)
 
 
 @routes.delete("/users/me/sessions/{session}", requires=ONESELF, status=204, ids={"session": SESSION_ID})

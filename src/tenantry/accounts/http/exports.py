@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from tenantry.accounts import actions, exchanges
-from tenantry.accounts.http.shapes import TokenText, routes
+from tenantry.accounts.http.shapes import routes
+from tenantry.accounts.inputs import TokenText
 from tenantry.accounts.models import EXPORT_ID
 from tenantry.accounts.problems import LinkInvalid, TooManyExports
 from tenantry.foundation.call import Call

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tenantry.accounts import exchanges
-from tenantry.accounts.http.limits import FORGOT_SOURCE, RESET_SOURCE
-from tenantry.accounts.http.shapes import EmailText, NewPassword, PasswordText, TokenText, routes
+from tenantry.accounts.http.shapes import routes
+from tenantry.accounts.inputs import FORGOT_SOURCE, RESET_SOURCE, EmailText, NewPassword, PasswordText, TokenText
 from tenantry.accounts.problems import InvalidCredentials, LinkInvalid, ProofNeeded, TooManyGuesses, WeakPassword
 from tenantry.foundation.call import Call
 from tenantry.foundation.net.address import read_address

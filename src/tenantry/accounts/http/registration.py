@@ -6,18 +6,17 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from tenantry.accounts import exchanges
-from tenantry.accounts.http.limits import REGISTER, REGISTER_SOURCE, RESEND_SOURCE, VERIFY_SOURCE
-from tenantry.accounts.http.shapes import (
-    CREDENTIALS,
-    SIGNED_IN,
+from tenantry.accounts.http.shapes import CREDENTIALS, SIGNED_IN, Tokens, routes, tokens_view
+from tenantry.accounts.inputs import (
+    REGISTER,
+    REGISTER_SOURCE,
+    RESEND_SOURCE,
+    VERIFY_SOURCE,
     EmailText,
     NewPassword,
     PasswordText,
     Proof,
-    Tokens,
     TokenText,
-    routes,
-    tokens_view,
 )
 from tenantry.accounts.problems import AddressTaken, InvalidCredentials, LinkInvalid, WeakPassword
 from tenantry.foundation.call import Call

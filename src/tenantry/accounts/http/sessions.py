@@ -5,17 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from tenantry.accounts import exchanges
-from tenantry.accounts.http.limits import LOGIN, LOGIN_SOURCE
-from tenantry.accounts.http.shapes import (
-    CREDENTIALS,
-    SIGNED_IN,
-    EmailText,
-    PasswordText,
-    RefreshText,
-    Tokens,
-    routes,
-    tokens_view,
-)
+from tenantry.accounts.http.shapes import CREDENTIALS, SIGNED_IN, Tokens, routes, tokens_view
+from tenantry.accounts.inputs import LOGIN, LOGIN_SOURCE, EmailText, PasswordText, RefreshText
 from tenantry.accounts.problems import InvalidCredentials, RefreshRefused, RefreshReused
 from tenantry.foundation.action import Refusal
 from tenantry.foundation.call import Call

@@ -11,30 +11,12 @@ from tenantry.accounts.exchanges import SignedIn
 from tenantry.accounts.models import User
 from tenantry.foundation.data.ids import USER_ID
 from tenantry.foundation.routes import Routes
-from tenantry.foundation.security.strength import SHORTEST
 from tenantry.foundation.wire import Wire
 
 routes = Routes("accounts")
 
-# the formats are for the document: reading the address, and judging the password with typed reasons, refuse more
-EmailText = Annotated[
-    str,
-    Meta(min_length=3, max_length=254, description="An e-mail address.", extra_json_schema={"format": "idn-email"}),
-]
-PasswordText = Annotated[str, Meta(max_length=1024, description="A password; every byte counts.")]
-NewPassword = Annotated[
-    str,
-    Meta(
-        max_length=1024,
-        description="10 to 1024 characters, hard to guess and in no list of stolen ones.",
-        extra_json_schema={"minLength": SHORTEST},
-    ),
-]
 UserId = Annotated[str, Meta(pattern=f"^{USER_ID.start}", description="Names a person.")]
 Instant = Annotated[datetime, Meta(tz=True)]
-TokenText = Annotated[str, Meta(min_length=1, max_length=200, description="The token of a mailed link.")]
-Proof = Annotated[str, Meta(min_length=1, max_length=200, description="What registering answered with.")]
-RefreshText = Annotated[str, Meta(min_length=1, max_length=200, description="A refresh token.")]
 
 
 class UserView(Wire):

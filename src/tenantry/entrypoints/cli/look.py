@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from itertools import chain
 from typing import Annotated, Any
 
 import msgspec
@@ -24,11 +25,12 @@ def add_commands(app: typer.Typer, assembly: Assembly) -> None:
 
     @app.command()
     def routes(*, as_json: Json = False) -> None:
-        """Print every served operation with its permission and whether it is public."""
+        """Print every served operation and page with its permission and whether it is public."""
+        registry = assembly.registry()
         rows = [
             {"method": route.method, "path": route.path, "operation": route.name, "permission": route.requires.name,
              "roles": [], "public": route.public, "does": route.sentence}
-            for route in assembly.registry().routes
+            for route in chain(registry.routes, registry.page_routes)
         ]  # fmt: skip
         _print(rows, as_json=as_json, columns=("method", "path", "permission", "does"))
 

@@ -93,6 +93,11 @@ def _routes(registry: Registry) -> Iterator[Sequence[str]]:
         yield f"`{route.method} {route.path}`", route.sentence, f"`{route.requires.name}`", refusals
 
 
+def _of_pages(registry: Registry) -> Iterator[Sequence[str]]:
+    for route in registry.page_routes:
+        yield f"`{route.method} {route.path}`", route.sentence, f"`{route.requires.name}`"
+
+
 def _events(registry: Registry) -> Iterator[Sequence[str]]:
     for event in registry.events:
         fields = ", ".join(f"`{field.name}`" for field in msgspec.structs.fields(event))
@@ -144,6 +149,12 @@ PAGES = (
         "Every operation of the domains. Probes, `/openapi.json`, `/docs` and the public keys are beside them.",
         ("operation", "does", "permission", "refusals of its own"),
         _routes,
+    ),
+    Page(
+        "Pages",
+        "Every page for people with a browser, and what takes its form. They need no script; a GET changes nothing.",
+        ("page", "does", "permission"),
+        _of_pages,
     ),
     Page(
         "Events",

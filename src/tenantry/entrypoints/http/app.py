@@ -13,6 +13,7 @@ from litestar.handlers import ASGIRouteHandler
 from litestar.types import Receive, Scope, Send
 
 from tenantry.entrypoints.http.arrival import LOOPBACK, Arrival, Reception
+from tenantry.entrypoints.http.cookies import take_dead_visit
 from tenantry.entrypoints.http.cors import Cors
 from tenantry.entrypoints.http.docs import docs_pages
 from tenantry.entrypoints.http.endpoint import Endpoint, endpoint
@@ -20,6 +21,7 @@ from tenantry.entrypoints.http.gate import ARRIVAL, REPLY, App, Gate
 from tenantry.entrypoints.http.mailbox import mailbox_pages
 from tenantry.entrypoints.http.metrics import metrics_page
 from tenantry.entrypoints.http.openapi import describe
+from tenantry.entrypoints.http.pages.serving import pages
 from tenantry.entrypoints.http.reads import beside_the_domains
 from tenantry.entrypoints.http.witness import Witness
 from tenantry.foundation.domain import Registry
@@ -35,7 +37,7 @@ def build_app(runtime: Runtime, registry: Registry, *, witness: Witness | None =
     settings = runtime.settings
     witness = witness or Witness(lines=settings.log_level in {"debug", "info"})
     router = Litestar(
-        [_handler(path, operations) for path, operations in _paths(runtime, registry).items()],
+        [_handler(path, operations, runtime) for path, operations in _paths(runtime, registry).items()],
         lifespan=[_life(runtime, witness)],
         openapi_config=None,
         logging_config=None,
@@ -63,10 +65,10 @@ def _paths(runtime: Runtime, registry: Registry) -> dict[str, Operations]:
         metrics_page(runtime.settings.metrics_token),
     ):
         paths.setdefault(path, {})["GET"] = reader
-    return paths
+    return paths | dict(pages(registry, runtime))
 
 
-def _handler(path: str, operations: Operations) -> ASGIRouteHandler:
+def _handler(path: str, operations: Operations, runtime: Runtime) -> ASGIRouteHandler:
     allowed = _allowed(operations)
 
     async def handle(scope: Scope, receive: Receive, send: Send) -> None:
@@ -81,6 +83,7 @@ def _handler(path: str, operations: Operations) -> ASGIRouteHandler:
         try:
             request[REPLY] = await perform(request, receive, arrival)
         except Exception as error:  # noqa: BLE001  (carried past Litestar, which would answer it, to the gate)
+            take_dead_visit(runtime, arrival, error)
             arrival.raised = error
 
     handle.__name__ = handle.__qualname__ = f"handle {path}"

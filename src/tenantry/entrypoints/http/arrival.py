@@ -12,6 +12,7 @@ import msgspec
 from uuid_utils import uuid7
 
 from tenantry.foundation.problems import HeadersTooLarge, Malformed, NotFound, Problem
+from tenantry.foundation.security.visits import Visit
 
 MAX_HEADERS = 32 * 1024
 """Bytes of a request's headers."""
@@ -44,7 +45,7 @@ class BadHost(Malformed):
 
 
 class Arrival(msgspec.Struct):
-    """One request before it is let in."""
+    """One request before it is let in; `cookie` is what the answer will set."""
 
     request_id: str
     method: str
@@ -53,6 +54,8 @@ class Arrival(msgspec.Struct):
     problem: Problem | None = None
     route: str = "-"
     actor: str = "-"
+    visit: Visit | None = None
+    cookie: bytes | None = None
     raised: Exception | None = None
     failure: Exception | None = None
 

@@ -15,7 +15,7 @@ PATIENCE = 30.0
 """Seconds for a body to arrive."""
 # what is left of the body is not read, so that nothing can follow it on this connection
 CLOSE = {"connection": "close"}
-_JSON_TYPES = frozenset((b"application/json", b"application/json;charset=utf-8"))
+JSON_TYPES = frozenset((b"application/json", b"application/json;charset=utf-8"))
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
@@ -24,8 +24,8 @@ class HungUp(Exception):
     """The client left before its request was complete; what came of it is never processed."""
 
 
-async def read_body(arrival: Arrival, receive: Receive) -> bytes:
-    """The whole body, or the Problem it is."""
+async def read_body(arrival: Arrival, receive: Receive, *, types: frozenset[bytes] = JSON_TYPES) -> bytes:
+    """The whole body, of one of these types, or the Problem it is."""
     length = arrival.headers.get(b"content-length")
     if length is not None and (not length.isdigit() or int(length) > MAX_BODY):
         raise TooLarge(headers=CLOSE)
@@ -37,7 +37,7 @@ async def read_body(arrival: Arrival, receive: Receive) -> bytes:
     except TimeoutError as error:
         raise Malformed("The body took too long to arrive.") from error
     if body:
-        _check_type(arrival.headers.get(b"content-type", b""))
+        _check_type(arrival.headers.get(b"content-type", b""), types)
     return body
 
 
@@ -57,6 +57,6 @@ async def _whole(receive: Receive) -> bytes:
             return b"".join(parts) if len(parts) > 1 else part
 
 
-def _check_type(given: bytes) -> None:
-    if given.replace(b" ", b"").replace(b'"', b"").lower() not in _JSON_TYPES:
+def _check_type(given: bytes, types: frozenset[bytes]) -> None:
+    if given.replace(b" ", b"").replace(b'"', b"").lower() not in types:
         raise UnsupportedMediaType

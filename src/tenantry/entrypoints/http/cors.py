@@ -13,6 +13,8 @@ _ALLOWED = (
     (b"access-control-max-age", b"600"),
 )
 _EXPOSED = (b"access-control-expose-headers", b"etag, retry-after, x-request-id, ratelimit, ratelimit-policy")
+# of the same site alone: the cookie goes with no request of another site's page
+_WITH_COOKIE = (b"access-control-allow-credentials", b"true")
 
 
 class Cors:
@@ -35,4 +37,4 @@ class Cors:
         origin = arrival.headers.get(b"origin", b"")
         if origin not in self._origins:
             return [(b"vary", b"origin")]
-        return [(b"access-control-allow-origin", origin), (b"vary", b"origin"), _EXPOSED]
+        return [(b"access-control-allow-origin", origin), (b"vary", b"origin"), _EXPOSED, _WITH_COOKIE]

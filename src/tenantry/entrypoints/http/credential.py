@@ -3,20 +3,54 @@
 from __future__ import annotations
 
 from tenantry.entrypoints.http.arrival import Arrival
-from tenantry.foundation.call import NOBODY, Actor
+from tenantry.entrypoints.http.cookies import give_visit, read_visit
+from tenantry.entrypoints.http.origins import SAFE_METHODS, CrossSite, refuse_other_sites
+from tenantry.foundation.call import NOBODY, Actor, Call
 from tenantry.foundation.data.ids import SESSION_ID, USER_ID
+from tenantry.foundation.devices import device_used
 from tenantry.foundation.problems import Unauthenticated
 from tenantry.foundation.runtime import Runtime
 from tenantry.foundation.security.tokens import BadToken
+from tenantry.foundation.work import PersonWork
 
 
 async def authenticate(runtime: Runtime, arrival: Arrival, *, required: bool) -> Actor:
     """Who is calling. Where no credential is required a bad one counts as none."""
     header = arrival.headers.get(b"authorization")
-    if header is None:
-        if required:
-            raise Unauthenticated
-        return NOBODY
+    if header is not None:
+        return await _by_token(runtime, header, required=required)
+    if b"cookie" in arrival.headers and (visitor := _by_cookie(runtime, arrival, required=required)):
+        return visitor
+    if required:
+        raise Unauthenticated
+    return NOBODY
+
+
+async def keep_visit(call: Call, arrival: Arrival) -> None:
+    """Once an hour, write down that the browser is in use and renew its cookie; its session must be alive for it."""
+    if arrival.visit is None or not arrival.visit.stale:
+        return
+    async with PersonWork(call) as work:
+        await device_used.ask(work)
+    give_visit(call.runtime, arrival, call.runtime.visits.issue(arrival.visit.person, arrival.visit.session))
+
+
+def _by_cookie(runtime: Runtime, arrival: Arrival, *, required: bool) -> Actor | None:
+    visit = read_visit(runtime, arrival)
+    if visit is None:
+        return None
+    if arrival.method not in SAFE_METHODS:
+        try:
+            refuse_other_sites(runtime, arrival)
+        except CrossSite:
+            if required:
+                raise
+            return None
+    arrival.visit = visit
+    return Actor("person", visit.person, visit.session)
+
+
+async def _by_token(runtime: Runtime, header: bytes, *, required: bool) -> Actor:
     scheme, _, token = header.partition(b" ")
     try:
         if scheme.lower() != b"bearer":

@@ -10,7 +10,7 @@ import msgspec
 
 from tenantry.entrypoints.http.arrival import Arrival
 from tenantry.entrypoints.http.body import read_body
-from tenantry.entrypoints.http.credential import authenticate
+from tenantry.entrypoints.http.credential import authenticate, keep_visit
 from tenantry.entrypoints.http.etag import mark_of, read_tag, write_tag
 from tenantry.entrypoints.http.query import read_query, refuse_query
 from tenantry.entrypoints.http.reply import JSON, Reply, encode, problem_reply
@@ -40,20 +40,33 @@ def endpoint(route: Route, runtime: Runtime) -> Endpoint:
     """The route as a function of a request that has passed the gate."""
 
     async def handle(scope: dict[str, Any], receive: Any, arrival: Arrival) -> Reply:
-        actor = await authenticate(runtime, arrival, required=not route.public)
-        arrival.actor = actor.kind
-        given = await _input(route, scope, receive, arrival, actor)
-        agent = arrival.header(b"user-agent") or ""
-        call = Call(runtime, actor, arrival.request_id, arrival.source, agent, route.even_closed)
-        on_behalf_of.set(call)
-        try:
-            async with asyncio.timeout(DEADLINE):
-                answer = await _perform(route, call, given)
-        except TimeoutError as error:
-            raise TookTooLong from error
-        return _reply(route, answer, arrival, scope["path"], actor)
+        call = await calling(route, runtime, arrival)
+        given = await _input(route, scope, receive, arrival, call.actor)
+        answer = await perform(route, call, given, arrival)
+        return _reply(route, answer, arrival, scope["path"], call.actor)
 
     return handle
+
+
+async def calling(route: Route, runtime: Runtime, arrival: Arrival) -> Call:
+    """Who asks for this, and how."""
+    actor = await authenticate(runtime, arrival, required=not route.public)
+    arrival.actor = actor.kind
+    agent = arrival.header(b"user-agent") or ""
+    call = Call(runtime, actor, arrival.request_id, arrival.source, agent, route.even_closed)
+    on_behalf_of.set(call)
+    return call
+
+
+async def perform(route: Route, call: Call, given: dict[str, Any], arrival: Arrival) -> Any:
+    """What the route's handler answers to what was given, within the deadline and the limits."""
+    try:
+        async with asyncio.timeout(DEADLINE):
+            if arrival.visit is not None and not route.public:
+                await keep_visit(call, arrival)
+            return await _perform(route, call, given)
+    except TimeoutError as error:
+        raise TookTooLong from error
 
 
 async def _perform(route: Route, call: Call, given: dict[str, Any]) -> Any:
@@ -68,11 +81,16 @@ async def _perform(route: Route, call: Call, given: dict[str, Any]) -> Any:
 def _counted(route: Route, call: Call, given: dict[str, Any]) -> dict[Limit, str]:
     """Whom each limit of the route counts this request for."""
     asks_address = any(limit.by != "source" for limit in route.limits)
-    place, address = network(call.source), read_address(given["body"].email).key if asks_address else ""
+    place, address = network(call.source), _asked_about(given) if asks_address else ""
     whom = {"source": place, "address": address, "both": f"{place}\0{address}"}
     # on a developer's own machine everybody is one source
     alone = call.runtime.settings.rate_limits == "remote" and is_loopback(call.source)
     return {limit: whom[limit.by] for limit in route.limits if limit.by == "address" or not alone}
+
+
+def _asked_about(given: dict[str, Any]) -> str:
+    asked = given["body"] if "body" in given else given["form"]
+    return read_address(asked.email).key
 
 
 async def _input(route: Route, scope: dict[str, Any], receive: Any, arrival: Arrival, actor: Actor) -> dict[str, Any]:

@@ -21,7 +21,6 @@ ARRIVAL, REPLY = "tenantry.arrival", "tenantry.reply"
 
 SAFE: tuple[tuple[bytes, bytes], ...] = (
     (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-opener-policy", b"same-origin"),
 )
 HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
@@ -91,9 +90,12 @@ class Gate:
             *self._always,
             (b"cache-control", reply.caching),
             (b"content-security-policy", reply.policy),
+            (b"referrer-policy", reply.referrer),
             (b"x-request-id", arrival.request_id.encode()),
         ]
         headers += self._cors.headers(arrival)
+        if arrival.cookie is not None:
+            headers.append((b"set-cookie", arrival.cookie))
         if reply.status not in {304, 204}:
             headers.append((b"content-length", b"%d" % len(reply.body)))
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})

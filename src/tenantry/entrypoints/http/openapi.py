@@ -11,10 +11,11 @@ from typing import Any
 import msgspec
 
 from tenantry.entrypoints.http.arrival import BadHost
+from tenantry.entrypoints.http.cookies import NAME
 from tenantry.entrypoints.http.endpoint import TookTooLong
 from tenantry.foundation.data.pool import DatabaseBusy, DatabaseUnavailable
 from tenantry.foundation.domain import Registry
-from tenantry.foundation.page import BadCursor, PageQuery
+from tenantry.foundation.listing import BadCursor, ListQuery
 from tenantry.foundation.problems import (
     Forbidden,
     HeadersTooLarge,
@@ -93,7 +94,13 @@ def describe(registry: Registry, settings: Settings) -> dict[str, Any]:
                     "scheme": "bearer",
                     "bearerFormat": "JWT",
                     "description": "An access token, as signing in answers it.",
-                }
+                },
+                "cookie": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": NAME,
+                    "description": "What a browser gets that signs in at `/account/login`; for pages of the same site.",
+                },
             },
         },
     }
@@ -121,7 +128,7 @@ def _operation(route: Route) -> dict[str, Any]:
         "operationId": route.name,
         "tags": [route.tag],
         "summary": route.sentence,
-        "security": [] if route.public else [{"bearer": []}],
+        "security": [] if route.public else [{"bearer": []}, {"cookie": []}],
         "x-permission": route.requires.name,
         "responses": _responses(route),
     }
@@ -200,7 +207,7 @@ def _responses(route: Route) -> dict[str, Any]:
 
 def _problems(route: Route) -> Iterable[type[Problem]]:
     yield from route.problems
-    if route.query is not None and issubclass(route.query, PageQuery):
+    if route.query is not None and issubclass(route.query, ListQuery):
         yield BadCursor
     yield from EVERY
     if route.body is not None or route.query is not None:

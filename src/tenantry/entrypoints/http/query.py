@@ -1,4 +1,4 @@
-"""Query strings: read strictly, each parameter once."""
+"""Query strings and forms: read strictly, each parameter once."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from urllib.parse import parse_qsl
 from tenantry.foundation.problems import FieldError, Invalid, Malformed
 
 
-def read_query(raw: bytes) -> dict[str, str]:
-    """The parameters, or the Problem they are."""
+def read_query(raw: bytes, *, what: str = "query") -> dict[str, str]:
+    """The parameters, or the Problem they are; a form's body is written the same way."""
     try:
         pairs = parse_qsl(
             raw.decode("ascii"),
@@ -18,11 +18,11 @@ def read_query(raw: bytes) -> dict[str, str]:
             errors="strict",
         )
     except (ValueError, UnicodeDecodeError) as error:
-        raise Malformed("The query string is not well-formed.") from error
+        raise Malformed(f"The {what} is not well-formed.") from error
     if len(dict(pairs)) != len(pairs):
-        raise Malformed("A query parameter is given twice.")
+        raise Malformed(f"Something in the {what} is given twice.")
     if any("\0" in text for _, text in pairs):
-        raise Invalid(errors=(FieldError("query", "holds a NUL character"),))
+        raise Invalid(errors=(FieldError(what, "holds a NUL character"),))
     return dict(pairs)
 
 

@@ -25,6 +25,7 @@ class Reply(msgspec.Struct):
     headers: list[tuple[bytes, bytes]] = []
     policy: bytes = NOTHING
     caching: bytes = b"no-store"
+    referrer: bytes = b"no-referrer"
 
 
 def json_reply(value: Any, *, caching: bytes = b"no-store") -> Reply:

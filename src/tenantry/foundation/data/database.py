@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
@@ -26,6 +26,8 @@ LINGER = 0.05
 """Seconds that a transaction which has only read waits for the next one on its connection to end it."""
 LIMITS = {"statement_timeout": "5s", "lock_timeout": "2s", "idle_in_transaction_session_timeout": "10s"}
 APP, SYSTEM = "tenantry_app", "tenantry_system"
+Guard = Callable[["Connection[Any]"], Awaitable[None]]
+"""Looks at each new connection before anybody may use it; one that it raises about is closed."""
 # InternalClientError: what a connection answers between its server's farewell and the end of its socket
 LOST = (
     OSError,
@@ -39,8 +41,8 @@ LOST = (
 
 def person_context(person: UUID, session: UUID, *, even_closed: bool = False) -> str:
     """The opening words of a transaction on a person's behalf; they refuse a dead session, or a closed account."""
-    enter = "tenantry.enter_even_closed" if even_closed else "tenantry.enter"
-    return f"set local role {APP};select {enter}({_uuid(person)},{_uuid(session)})"
+    closed = ",true" if even_closed else ""
+    return f"set local role {APP};select tenantry.enter({_uuid(person)},{_uuid(session)}{closed})"
 
 
 def system_context() -> str:
@@ -68,9 +70,18 @@ async def commit(connection: Connection[Any]) -> None:
 class Database:
     """One PostgreSQL: a pool of connections and the way transactions are opened on it."""
 
-    def __init__(self, url: str, *, clock: Clock, size: int = 16, pooler: str = "none") -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        clock: Clock,
+        size: int = 16,
+        pooler: str = "none",
+        guard: Guard | None = None,
+    ) -> None:
         self.url = url
         self.clock = clock
+        self._guard = guard
         # a pooler refuses what it does not know at the start; there the login's own settings hold
         self._limits = {} if pooler == "transaction" else LIMITS
         self._cached = 0 if pooler == "transaction" else 256
@@ -88,7 +99,17 @@ class Database:
             statement_cache_size=self._cached,
             server_settings={"application_name": "tenantry"} | self._limits,
         )
+        await self._admit(connection)
         return connection
+
+    async def _admit(self, connection: Connection[Any]) -> None:
+        if self._guard is None:
+            return
+        try:
+            await self._guard(connection)
+        except BaseException:
+            connection.terminate()
+            raise
 
     @asynccontextmanager
     async def transaction(self, context: str) -> AsyncIterator[Connection[Any]]:

@@ -95,12 +95,12 @@ alter table tenantry.sessions enable row level security;
 alter table tenantry.sessions force row level security;
 create policy oneself on tenantry.sessions for select to tenantry_app
     using (user_id = (select tenantry.person()));
--- a person ends what is live and no more: what has ended stays as it is
-create policy ending on tenantry.sessions for update to tenantry_app
+-- a person uses or ends what is live and no more: what has ended stays as it is
+create policy living on tenantry.sessions for update to tenantry_app
     using (user_id = (select tenantry.person()) and ended_at is null)
-    with check (user_id = (select tenantry.person()) and ended_at is not null);
+    with check (user_id = (select tenantry.person()));
 create policy house on tenantry.sessions to tenantry_system using (true);
-grant select, update (ended_at, ended_why) on tenantry.sessions to tenantry_app;
+grant select, update (rotated_at, ended_at, ended_why) on tenantry.sessions to tenantry_app;
 grant select, insert, update, delete on tenantry.sessions to tenantry_system;
 
 alter table tenantry.registrations enable row level security;
@@ -115,26 +115,31 @@ grant select, insert, delete on tenantry.registration_mails to tenantry_system;
 """
 
 GATE = """
-create function tenantry.enter(who uuid, visit uuid) returns void
+create function tenantry.enter(who uuid, visit uuid, even_closed boolean default false) returns void
     language plpgsql volatile parallel unsafe as $$
+declare
+    closed boolean;
 begin
     perform set_config('tenantry.person', who::text, true);
-    if not exists (
-        select
-          from tenantry.sessions
-          join tenantry.users on users.id = sessions.user_id
-         where sessions.id = visit
-           and sessions.user_id = who
-           and sessions.ended_at is null
-           and sessions.expires_at > tenantry.now()
-           and users.disabled_at is null
-           and users.closed_at is null
-    ) then
+    select users.closed_at is not null
+      into closed
+      from tenantry.sessions
+      join tenantry.users on users.id = sessions.user_id
+     where sessions.id = visit
+       and sessions.user_id = who
+       and sessions.ended_at is null
+       and sessions.expires_at > tenantry.now()
+       and users.disabled_at is null;
+    if not found then
         raise exception 'this session has ended' using errcode = 'TN401';
+    end if;
+    if closed and not even_closed then
+        raise exception 'this account is closed' using errcode = 'TN403';
     end if;
 end
 $$;
-comment on function tenantry.enter(uuid, uuid) is 'opens a person''s context for a live session';
+comment on function tenantry.enter(uuid, uuid, boolean) is
+    'opens a person''s context for a live session; for what is open to them, also while their account is closed';
 """
 
 

@@ -1,4 +1,4 @@
-"""Closing: when a closed account is purged, what a person has exported, and a gate that knows closed accounts."""
+"""Closing: when a closed account is purged, and what a person has exported."""
 
 from alembic import op
 
@@ -36,54 +36,7 @@ grant select, insert (id, user_id), update (used_at, sealed) on tenantry.exports
 grant select, insert, update, delete on tenantry.exports to tenantry_system;
 """
 
-GATE = """
-create or replace function tenantry.enter(who uuid, visit uuid) returns void
-    language plpgsql volatile parallel unsafe as $$
-declare
-    closed boolean;
-begin
-    perform set_config('tenantry.person', who::text, true);
-    select users.closed_at is not null
-      into closed
-      from tenantry.sessions
-      join tenantry.users on users.id = sessions.user_id
-     where sessions.id = visit
-       and sessions.user_id = who
-       and sessions.ended_at is null
-       and sessions.expires_at > tenantry.now()
-       and users.disabled_at is null;
-    if not found then
-        raise exception 'this session has ended' using errcode = 'TN401';
-    end if;
-    if closed then
-        raise exception 'this account is closed' using errcode = 'TN403';
-    end if;
-end
-$$;
-
-create function tenantry.enter_even_closed(who uuid, visit uuid) returns void
-    language plpgsql volatile parallel unsafe as $$
-begin
-    perform set_config('tenantry.person', who::text, true);
-    if not exists (
-        select
-          from tenantry.sessions
-          join tenantry.users on users.id = sessions.user_id
-         where sessions.id = visit
-           and sessions.user_id = who
-           and sessions.ended_at is null
-           and sessions.expires_at > tenantry.now()
-           and users.disabled_at is null
-    ) then
-        raise exception 'this session has ended' using errcode = 'TN401';
-    end if;
-end
-$$;
-comment on function tenantry.enter_even_closed(uuid, uuid) is
-    'opens a person''s context for a live session, also while their account waits to be purged';
-"""
-
 
 def upgrade() -> None:
-    for part in (CLOSURE, EXPORTS, GATE):
+    for part in (CLOSURE, EXPORTS):
         op.execute(part)

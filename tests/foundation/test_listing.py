@@ -16,7 +16,7 @@ from tenantry.foundation.call import Actor, Call
 from tenantry.foundation.data.ids import new_id
 from tenantry.foundation.data.sql import many
 from tenantry.foundation.domain import Registry
-from tenantry.foundation.page import BadCursor, Listing, Page, PageQuery
+from tenantry.foundation.listing import BadCursor, ListAnswer, Listing, ListQuery
 from tenantry.foundation.security.cursors import Cursors
 from tenantry.foundation.security.keys import MasterKeys, new_master_key
 from tenantry.foundation.security.tokens import BadToken, from_base64url
@@ -34,7 +34,7 @@ class Asked(msgspec.Struct, frozen=True):
     created_at: datetime
 
 
-class Query(PageQuery):
+class Query(ListQuery):
     """A query of a list with two orders."""
 
     order: Literal["-created_at", "created_at"] = "-created_at"
@@ -221,13 +221,15 @@ async def test_a_cursor_whose_key_is_of_another_kind_by_now_is_refused(house: In
 
 
 def test_every_list_is_answered_in_pages_and_names_its_orders(registry: Registry) -> None:
-    lists = [route for route in registry.routes if route.query is not None and issubclass(route.query, PageQuery)]
+    lists = [route for route in registry.routes if route.query is not None and issubclass(route.query, ListQuery)]
     assert {route.path for route in lists} >= {"/v1/users/me/sessions"}
     for route in lists:
-        assert issubclass(route.answer, Page), route.name
+        assert issubclass(route.answer, ListAnswer), route.name
         fields = {field.name: field for field in msgspec.structs.fields(route.query)}
         assert fields["order"].default in get_args(fields["order"].type), route.name
-    pages = [route for route in registry.routes if isinstance(route.answer, type) and issubclass(route.answer, Page)]
+    pages = [
+        route for route in registry.routes if isinstance(route.answer, type) and issubclass(route.answer, ListAnswer)
+    ]
     assert pages == lists
 
 
@@ -241,6 +243,6 @@ async def test_the_document_shows_how_a_list_is_asked_for_and_answered(house: In
     assert (limit["minimum"], limit["maximum"], limit["default"]) == (1, 100, 50)
     assert set(shown["order"]["schema"]["enum"]) == {"-last_used_at", "-created_at"}
     assert "bad_cursor" in operation["responses"]["400"]["content"]["application/problem+json"]["examples"]
-    page = document["components"]["schemas"]["SessionPage"]
+    page = document["components"]["schemas"]["SessionList"]
     assert page["properties"]["items"]["items"] == {"$ref": "#/components/schemas/SessionView"}
     assert set(page["required"]) == {"items", "next"}

@@ -40,7 +40,7 @@ class BadCursor(Malformed):
     code = "bad_cursor"
 
 
-class PageQuery(Wire):
+class ListQuery(Wire):
     """What every list can be asked; a list's own query says which orders it has, and adds its filters."""
 
     order: str
@@ -48,8 +48,8 @@ class PageQuery(Wire):
     after: Annotated[str, Meta(max_length=LONGEST_CURSOR, description="The page before's `next`.")] | UnsetType = UNSET
 
 
-class Page(Wire):
-    """A page of a list; a list's own page says what its items are. Where there is no more, `next` is null."""
+class ListAnswer(Wire):
+    """A part of a list; a list's own answer says what its items are. Where there is no more, `next` is null."""
 
     items: list[Any]
     next: str | None
@@ -63,7 +63,7 @@ class Listing(Generic[Row]):
         self.orders = dict(orders)
         self._places = {order: _place_of(order, statement) for order, statement in orders.items()}
 
-    async def read(self, work: Work, query: PageQuery, /, **given: Any) -> tuple[list[Row], str | None]:
+    async def read(self, work: Work, query: ListQuery, /, **given: Any) -> tuple[list[Row], str | None]:
         """The rows of one page, and the cursor of the next one if there are more."""
         bound = self._bound(work, query.order, given)
         after_key, after_id = self._start(work, query, bound)
@@ -81,7 +81,7 @@ class Listing(Generic[Row]):
         actor = work.call.actor
         return _encode((self.name, order, actor.org, actor.person, given))
 
-    def _start(self, work: Work, query: PageQuery, bound: bytes) -> tuple[Any, UUID | None]:
+    def _start(self, work: Work, query: ListQuery, bound: bytes) -> tuple[Any, UUID | None]:
         if query.after is UNSET:
             return None, None
         try:

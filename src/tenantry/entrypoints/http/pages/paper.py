@@ -1,0 +1,96 @@
+"""The paper that pages are written on: the frame in the product's name, templates of domains, and what was refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from tenantry.entrypoints.http.reply import Reply
+from tenantry.foundation.domain import Registry
+from tenantry.foundation.pages import Page
+from tenantry.foundation.problems import Problem
+from tenantry.settings import Settings
+
+FRAME = Path(__file__).parent / "frame"
+HTML = (b"content-type", b"text/html; charset=utf-8")
+# a browser that is told to send no referrer sends forms as if from nowhere; other sites get none with this either
+REFERRER = b"same-origin"
+TOLD = ("retry-after", "ratelimit", "ratelimit-policy")
+MARKED = "Please have another look at this:"
+MISFIT = "This is too short, too long, or not of the form that is asked for."
+PLAIN = {"is missing": "Please fill this in."}
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """What was refused: one sentence, and what is wrong with which field."""
+
+    sentence: str
+    of: Mapping[str, str] = {}
+
+
+class Paper:
+    """Writes pages; a plugin's template takes the place of one of the same name."""
+
+    def __init__(self, registry: Registry, settings: Settings) -> None:
+        folders = [*reversed(registry.page_folders), FRAME]
+        self._templates = Environment(
+            loader=FileSystemLoader(folders),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._templates.globals |= {
+            "product": settings.product_name,
+            "app_url": settings.app_url,
+            "menu": registry.menu,
+            "problem": None,
+            "notice": None,
+            "entered": {},
+        }
+        self._policy = _policy(settings.app_url)
+
+    def page(self, page: Page, values: Mapping[str, Any]) -> Reply:
+        """A page filled with its values."""
+        return self._reply(200, page.template, page, values)
+
+    def refused(self, page: Page, values: Mapping[str, Any], problem: Problem, entered: Mapping[str, str]) -> Reply:
+        """A page whose form was refused: what is wrong with it, and what was entered, secrets apart."""
+        kept = {name: text for name, text in entered.items() if "password" not in name}
+        values = {**values, "problem": _fault(problem), "entered": kept}
+        return self._reply(problem.status, page.template, page, values, problem)
+
+    def problem(self, page: Page, problem: Problem) -> Reply:
+        """What stands in the place of a page that cannot be shown."""
+        return self._reply(problem.status, "problem", page, {"problem": _fault(problem)}, problem)
+
+    def _reply(
+        self, status: int, template: str, page: Page, values: Mapping[str, Any], problem: Problem | None = None
+    ) -> Reply:
+        about = {"title": page.title, "path": page.path, "signed_in": not page.shown.public}
+        html = self._templates.get_template(f"{template}.html").render(about | dict(values))
+        headers = problem.headers if problem else {}
+        told = [(name.encode(), headers[name].encode()) for name in TOLD if name in headers]
+        return Reply(status, html.encode(), [HTML, *told], self._policy, referrer=REFERRER)
+
+
+def _fault(problem: Problem) -> Fault:
+    """The problem as it is said on a page; what a decoder says of a field is for programmers."""
+    fields = {error.at.partition(".")[2]: PLAIN.get(error.message, error.message) for error in problem.errors}
+    plain = {name: MISFIT if said.startswith("Expected") else said for name, said in fields.items()}
+    return Fault(MARKED if plain else problem.detail, plain)
+
+
+def _policy(app_url: str | None) -> bytes:
+    # where a form leads to in the end is judged as well, and signing in may lead to the product
+    parts = urlsplit(app_url or "")
+    app = f" {parts.scheme}://{parts.netloc}" if app_url else ""
+    return (
+        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
+        f"form-action 'self'{app}"
+    ).encode()

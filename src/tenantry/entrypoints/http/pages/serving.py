@@ -1,0 +1,135 @@
+"""Serving pages: shown at GET, taken at POST, and whoever is not let in is led to where that can be helped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+
+from tenantry.entrypoints.http.arrival import Arrival
+from tenantry.entrypoints.http.body import read_body
+from tenantry.entrypoints.http.cookies import give_visit, take_dead_visit
+from tenantry.entrypoints.http.endpoint import Endpoint, calling, perform
+from tenantry.entrypoints.http.origins import refuse_other_sites
+from tenantry.entrypoints.http.pages.paper import FRAME, Paper
+from tenantry.entrypoints.http.query import read_query
+from tenantry.entrypoints.http.reads import constant
+from tenantry.entrypoints.http.reply import Reply
+from tenantry.foundation.action import Refusal
+from tenantry.foundation.domain import Registry
+from tenantry.foundation.pages import Download, Page, SeeOther, Serves
+from tenantry.foundation.problems import Problem, Unauthenticated
+from tenantry.foundation.refusals import AccountClosed, SessionEnded
+from tenantry.foundation.runtime import Runtime
+from tenantry.foundation.wire import decode_query
+
+STYLE = "/account/style.css"
+FORM_TYPES = frozenset((b"application/x-www-form-urlencoded", b"application/x-www-form-urlencoded;charset=utf-8"))
+FOR_AN_HOUR = b"public, max-age=3600"
+
+
+def pages(registry: Registry, runtime: Runtime) -> Iterator[tuple[str, dict[str, Endpoint]]]:
+    """Each page's path and what answers there; and the style they share."""
+    if not registry.pages:
+        return
+    paper = Paper(registry, runtime.settings)
+    serving = {page.serves: page.path for page in registry.pages if page.serves}
+    for page in registry.pages:
+        desk = Desk(page, runtime, paper, serving)
+        yield page.path, {"GET": desk.show} | ({"POST": desk.take} if page.taken else {})
+    css = Reply(200, (FRAME / "style.css").read_bytes(), [(b"content-type", b"text/css; charset=utf-8")])
+    css.caching = FOR_AN_HOUR
+    yield STYLE, {"GET": constant(css)}
+
+
+class Desk:
+    """One page: shows it, and takes its form."""
+
+    def __init__(self, page: Page, runtime: Runtime, paper: Paper, serving: Mapping[Serves, str]) -> None:
+        self._page = page
+        self._runtime = runtime
+        self._paper = paper
+        self._serving = serving
+
+    async def show(self, scope: dict[str, Any], receive: Any, arrival: Arrival) -> Reply:
+        """The page, or where its reader is led instead."""
+        raw: bytes = scope["query_string"]
+        try:
+            return self._paper.page(self._page, await self._values(arrival, read_query(raw) if raw else {}))
+        except Problem as problem:
+            back = f"{self._page.path}?{raw.decode('latin-1')}" if raw else self._page.path
+            return self._elsewhere(problem, arrival, back) or self._refuse(problem, arrival)
+
+    async def take(self, scope: dict[str, Any], receive: Any, arrival: Arrival) -> Reply:
+        """Where its form leads; or the page again, with what was wrong."""
+        entered: dict[str, str] = {}
+        try:
+            refuse_other_sites(self._runtime, arrival)
+            entered = _filled_in(await read_body(arrival, receive, types=FORM_TYPES))
+            answer = await self._taken(arrival, entered)
+        except Problem as problem:
+            answer = Refusal(problem)
+        if not isinstance(answer, Refusal):
+            return self._done(answer, arrival)
+        return self._elsewhere(answer.problem, arrival, self._page.path) or await self._again(
+            answer.problem, arrival, entered
+        )
+
+    async def _values(self, arrival: Arrival, given: Mapping[str, str]) -> Mapping[str, Any]:
+        shown = self._page.shown
+        call = await calling(shown, self._runtime, arrival)
+        query = {} if shown.query is None else {"query": decode_query(given, shown.query)}
+        values: Mapping[str, Any] = await perform(shown, call, query, arrival)
+        return values
+
+    async def _taken(self, arrival: Arrival, entered: Mapping[str, str]) -> Any:
+        taken = self._page.taken
+        assert taken is not None
+        call = await calling(taken, self._runtime, arrival)
+        form = {} if taken.body is None else {"form": decode_query(entered, taken.body, at="form")}
+        return await perform(taken, call, form, arrival)
+
+    def _done(self, answer: SeeOther | Download, arrival: Arrival) -> Reply:
+        if isinstance(answer, Download):
+            name = (b"content-disposition", f'attachment; filename="{answer.name}"'.encode())
+            return Reply(200, answer.content, [(b"content-type", answer.kind.encode()), name])
+        if answer.visit is not None:
+            give_visit(self._runtime, arrival, answer.visit)
+        return _see_other(answer.to)
+
+    async def _again(self, problem: Problem, arrival: Arrival, entered: Mapping[str, str]) -> Reply:
+        """The page once more, asked for with what of the form it can be asked for with."""
+        query = self._page.shown.query
+        names = msgspec.structs.fields(query) if query is not None else ()
+        again = {field.encode_name: entered[field.encode_name] for field in names if field.encode_name in entered}
+        try:
+            values = await self._values(arrival, again)
+        except Problem:
+            # what was refused first says more than why it cannot even be shown again
+            return self._refuse(problem, arrival)
+        arrival.problem = problem
+        return self._paper.refused(self._page, values, problem, entered)
+
+    def _refuse(self, problem: Problem, arrival: Arrival) -> Reply:
+        arrival.problem = problem
+        return self._paper.problem(self._page, problem)
+
+    def _elsewhere(self, problem: Problem, arrival: Arrival, back: str) -> Reply | None:
+        take_dead_visit(self._runtime, arrival, problem)
+        if type(problem) is Unauthenticated or isinstance(problem, SessionEnded):
+            return _see_other(f"{self._serving['signing in']}?{urlencode({'next': back})}")
+        if isinstance(problem, AccountClosed):
+            return _see_other(self._serving["closed accounts"])
+        return None
+
+
+def _filled_in(body: bytes) -> dict[str, str]:
+    """What was filled in; a field that was left empty is as one that is not there."""
+    given = read_query(body, what="form") if body else {}
+    return {name: text for name, text in given.items() if text}
+
+
+def _see_other(to: str) -> Reply:
+    return Reply(303, b"", [(b"location", to.encode("ascii"))])
