@@ -10,7 +10,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+import pytest
+
 from .proxy import PostgresProxy, Upstream
+
+# they assert as tests do, and say as much
+pytest.register_assert_rewrite("faults.flow", "faults.flows")
 
 
 @asynccontextmanager

@@ -24,6 +24,7 @@ from typing import Any
 import aiohttp
 import asyncpg
 
+from tenantry.foundation.data.database import LOST
 from tenantry.foundation.domain import Registry
 from tenantry.testing import Client, Databases, Installation, Response, installed
 from tenantry.testing.installation import MASTER_KEYS
@@ -35,6 +36,7 @@ from .proxy import PostgresProxy, Speech
 READY_WITHIN = 20.0
 PATIENCE = 30.0
 LOOK_AGAIN = 0.02
+STATUS_OF_EXIT = {0: 200, 1: 422, 2: 400, 3: 503}
 _numbers = itertools.count(1)
 
 
@@ -175,8 +177,18 @@ class Stage:
     through: str
     past: str
     app: Program
+    command: Program
     client: Client
     behind: Installation
+
+    async def typed(self, *words: str) -> Response:
+        """What a command answers: its exit code as the status it stands for, and what it printed."""
+        self.command.words = words
+        self.command.start()
+        code = await self.command.ended(PATIENCE)
+        if code < 0:
+            raise ConnectionAbortedError(f"killed: {words}")
+        return Response(STATUS_OF_EXIT.get(code, 500), {}, "\n".join(self.command.lines()).encode())
 
     async def start(self) -> None:
         """Start the app anew and wait until it is ready."""
@@ -191,7 +203,7 @@ class Stage:
         """What a statement finds, asked past the proxy, waiting for a database that is starting again."""
         async with asyncio.timeout(READY_WITHIN):
             while True:
-                with suppress(OSError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError):
+                with suppress(*LOST):
                     return await self.behind.rows(statement, *arguments)
                 await asyncio.sleep(LOOK_AGAIN)
 
@@ -232,9 +244,12 @@ async def staged(databases: Databases, registry: Registry, folder: Path, *, work
         speaking(origin) as client,
     ):
         words = ("serve", "--port", str(port), "--workers", str(workers))
-        app = Program(words, environment(through, folder, port), folder / "app.log")
+        settings = environment(through, folder, port)
+        app = Program(words, settings, folder / "app.log")
+        command = Program((), settings | {"TENANTRY_LOG_LEVEL": "error"}, folder / "command.log")
         try:
-            yield Stage(proxy, through, past, app, client, behind)
+            yield Stage(proxy, through, past, app, command, client, behind)
         finally:
             proxy.toxics.heal()
             await app.kill()
+            await command.kill()

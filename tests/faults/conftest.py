@@ -17,7 +17,7 @@ from tenantry.testing import Databases
 from .app import READY_WITHIN, Stage, eventually, staged
 from .crash_points import Point, process_tree, sample
 
-SHARE = 0.3
+SHARE = 0.15
 SEED = "TENANTRY_TEST_SEED"
 Chosen = Callable[[Sequence[Point]], list[Point]]
 

@@ -31,10 +31,10 @@ GUESS_LIFE = timedelta(days=1)
 """Wrong passwords are forgotten after this time without another."""
 MOST_SESSIONS = 50
 """Live sessions of one person; a login beyond ends the one that was used longest ago."""
-SESSION_KEPT = timedelta(days=30)
-"""An ended session is kept for this time, then removed."""
 DEVICE_KNOWN = timedelta(days=90)
-"""A device is known for this time after its last use, as long as its session is kept."""
+"""A device is known for this time after its last use."""
+SESSION_KEPT = DEVICE_KNOWN
+"""An ended session is kept for this time, because its device is known by it; then it is removed."""
 GRACE = timedelta(days=30)
 """A closed account can be reopened for this time; then it is purged."""
 EXPORT_LIFE = timedelta(hours=24)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import tempfile
@@ -15,6 +16,8 @@ from typing import Any
 from tenantry.foundation.logs import get_logger
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+PREFIX = "tenantry-metrics-"
+TRIES = 10
 log = get_logger("tenantry.ops")
 
 
@@ -33,13 +36,52 @@ def collected() -> bytes:
 
 @contextmanager
 def metrics_folder() -> Iterator[None]:
-    """Where the processes of this server keep their counters together."""
-    folder = Path(tempfile.mkdtemp(prefix="tenantry-metrics-"))
+    """Where the processes of this server keep their counters together; removes those of servers that were killed."""
+    _sweep()
+    folder, lock = _own_folder()
     os.environ[FOLDER] = str(folder)
     try:
         yield
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
+def _own_folder() -> tuple[Path, int]:
+    """A new folder, and the lock on it that ends with this server's last process, however that one ends."""
+    for _ in range(TRIES):
+        folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+        lock = _locked(folder)
+        # a sweep may have come between the making and the locking, and taken it for a dead one's
+        if lock is not None and folder.exists():
+            return folder, lock
+        if lock is not None:
+            os.close(lock)
+    raise OSError(f"no folder in {tempfile.gettempdir()} can be locked")
+
+
+def _sweep() -> None:
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        lock = _locked(folder)
+        if lock is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+            os.close(lock)
+
+
+def _locked(folder: Path) -> int | None:
+    """The lock on a folder of ours, or None: a living server has it, or it is gone, or somebody else's."""
+    try:
+        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        if os.fstat(lock).st_uid != os.geteuid():
+            raise PermissionError
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        return None
+    return lock
 
 
 @contextmanager
