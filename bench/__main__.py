@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 
-from bench import me, passwords, refresh, shed, start
+from bench import me, orgs, passwords, refresh, shed, start
 from bench.cores import split
 from bench.database import postgres
 from bench.processes import BenchFailed
@@ -21,6 +21,8 @@ BENCHES: dict[str, Callable[[Stage], Outcome]] = {
     "login": passwords.login,
     "register": passwords.register,
     "refresh": refresh.run,
+    "members": orgs.members,
+    "invites": orgs.invites,
     "start": start.run,
     "shed": shed.run,
 }

@@ -9,52 +9,59 @@ from typing import TYPE_CHECKING, Any
 # and a checker cannot follow `__getattr__`. A test holds the two lists together.
 if TYPE_CHECKING:
     from tenantry.foundation.action import Refusal, action, exchange
+    from tenantry.foundation.around import around
     from tenantry.foundation.call import Call
     from tenantry.foundation.data.ids import IdKind, new_id
     from tenantry.foundation.data.sql import many, maybe, one, run, value, values
     from tenantry.foundation.domain import Domain
     from tenantry.foundation.events.event import Event
+    from tenantry.foundation.fate import anonymized, erased, kept
     from tenantry.foundation.jobs.handler import GiveUp, Job, Retry, every, handles, on
     from tenantry.foundation.jobs.job import NewJob
     from tenantry.foundation.listing import ListAnswer, Listing, ListQuery
     from tenantry.foundation.net.letters import Letter, Link
     from tenantry.foundation.pages import Download, Pages, SeeOther
-    from tenantry.foundation.permission import ANYONE, HOUSE, ONESELF, Permission
+    from tenantry.foundation.permission import ADMINS, ANYONE, HOUSE, MEMBERS, ONESELF, OWNERS, Permission, Role
     from tenantry.foundation.problems import Conflict, FieldError, Forbidden, Invalid, NotFound, Problem
     from tenantry.foundation.question import Question
     from tenantry.foundation.routes import Routes, Versioned
     from tenantry.foundation.security.secret import Secret
     from tenantry.foundation.wire import Wire
-    from tenantry.foundation.work import PersonWork, SystemWork, Work
+    from tenantry.foundation.work import OrgWork, PersonWork, SystemWork, Work
     from tenantry.settings import Settings, says
 
 _HOMES = {
     "foundation.action": ("Refusal", "action", "exchange"),
+    "foundation.around": ("around",),
     "foundation.call": ("Call",),
     "foundation.data.ids": ("IdKind", "new_id"),
     "foundation.data.sql": ("many", "maybe", "one", "run", "value", "values"),
     "foundation.domain": ("Domain",),
     "foundation.events.event": ("Event",),
+    "foundation.fate": ("anonymized", "erased", "kept"),
     "foundation.jobs.handler": ("GiveUp", "Job", "Retry", "every", "handles", "on"),
     "foundation.jobs.job": ("NewJob",),
     "foundation.net.letters": ("Letter", "Link"),
     "foundation.listing": ("Listing", "ListAnswer", "ListQuery"),
     "foundation.pages": ("Download", "Pages", "SeeOther"),
-    "foundation.permission": ("ANYONE", "HOUSE", "ONESELF", "Permission"),
+    "foundation.permission": ("ADMINS", "ANYONE", "HOUSE", "MEMBERS", "ONESELF", "OWNERS", "Permission", "Role"),
     "foundation.problems": ("Conflict", "FieldError", "Forbidden", "Invalid", "NotFound", "Problem"),
     "foundation.question": ("Question",),
     "foundation.routes": ("Routes", "Versioned"),
     "foundation.security.secret": ("Secret",),
     "foundation.wire": ("Wire",),
-    "foundation.work": ("PersonWork", "SystemWork", "Work"),
+    "foundation.work": ("OrgWork", "PersonWork", "SystemWork", "Work"),
     "settings": ("Settings", "says"),
 }
 _HOME = {name: f"tenantry.{module}" for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "ADMINS",
     "ANYONE",
     "HOUSE",
+    "MEMBERS",
     "ONESELF",
+    "OWNERS",
     "Call",
     "Conflict",
     "Domain",
@@ -73,6 +80,7 @@ __all__ = [
     "Listing",
     "NewJob",
     "NotFound",
+    "OrgWork",
     "Pages",
     "Permission",
     "PersonWork",
@@ -80,6 +88,7 @@ __all__ = [
     "Question",
     "Refusal",
     "Retry",
+    "Role",
     "Routes",
     "Secret",
     "SeeOther",
@@ -89,9 +98,13 @@ __all__ = [
     "Wire",
     "Work",
     "action",
+    "anonymized",
+    "around",
+    "erased",
     "every",
     "exchange",
     "handles",
+    "kept",
     "many",
     "maybe",
     "new_id",

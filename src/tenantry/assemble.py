@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from tenantry.accounts.domain import domain as accounts
@@ -20,24 +21,41 @@ from tenantry.foundation.net.mailbox import MailboxPost
 from tenantry.foundation.net.mailer import Mailer
 from tenantry.foundation.net.smtp import SmtpPost
 from tenantry.foundation.parent import die_with_parent
+from tenantry.foundation.plugins.fitting import enlist
 from tenantry.foundation.runtime import Runtime
 from tenantry.foundation.security.cursors import Cursors
 from tenantry.foundation.security.keyring import KeyRing
-from tenantry.foundation.security.keys import BadMasterKeys, MasterKeys
+from tenantry.foundation.security.keys import BadMasterKeys, MasterKeys, new_master_key
 from tenantry.foundation.security.limits import Buckets
 from tenantry.foundation.security.onetime import OneTime
 from tenantry.foundation.security.passwords import Passwords
 from tenantry.foundation.security.refresh import Refresh
 from tenantry.foundation.security.sealing import Sealer
+from tenantry.foundation.security.secret import Secret
 from tenantry.foundation.security.visits import Visits
-from tenantry.settings import BadSettings, Reading, Settings, read_settings, variable
+from tenantry.orgs.domain import domain as orgs
+from tenantry.settings import BadSettings, Reading, Settings, plugins_named, read_settings, variable
 
-DOMAINS = (accounts,)
+DOMAINS = (accounts, orgs)
 
 
-def registry() -> Registry:
-    """Everything that the domains of this installation bring."""
-    return Registry(DOMAINS, jobs=housekeeping)
+def registry(plugins: Iterable[str] | None = None) -> Registry:
+    """Everything that the domains of this installation bring, and the named plugins, or else those of the settings."""
+    names = plugins_named() if plugins is None else plugins
+    return enlist(DOMAINS, names, jobs=housekeeping, rehearse=_rehearse)
+
+
+def _rehearse(known: Registry) -> None:
+    """Build what a web process builds at its start, connected to nothing, to see whether that fails."""
+    settings = Settings(
+        environment="development",
+        database_url=Secret("postgresql://nobody@localhost/rehearsal"),
+        master_keys=new_master_key("rehearsal"),
+    )
+    sections = {kind: kind() for kind in known.sections}
+    runtime = build_runtime(Reading(settings=settings, sections=sections, sources={}, unknown=()), known)
+    build_app(runtime, known)
+    runtime.passwords.close()
 
 
 def read(known: Registry) -> Reading:
@@ -46,6 +64,10 @@ def read(known: Registry) -> Reading:
     configure_logs(level=reading.settings.log_level, form=reading.settings.log_format)
     for name in reading.unknown:
         get_logger("tenantry").warning("unknown setting", name=name)
+    for plugin in known.plugins:
+        if plugin.state != "ok":
+            get_logger("tenantry.plugins").error("plugin not loaded", plugin=plugin.name, state=plugin.state,
+                                                 why=plugin.why)  # fmt: skip
     return reading
 
 
@@ -92,6 +114,11 @@ def build_runtime(reading: Reading, registry: Registry) -> Runtime:
         bell=Bell(database),
         listeners=registry.listeners,
         fates=registry.fates,
+        org_tables=registry.org_tables,
+        wraps=registry.wraps,
+        plugins=registry.plugins,
+        histories=registry.histories,
+        permissions=registry.permissions,
     )
 
 

@@ -82,6 +82,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     metrics_token: Annotated[
         Secret[str] | None, says("Opens `/metrics` on the main port to its bearer; 16 characters or more.")
     ] = None
+    plugins: Annotated[tuple[str, ...], says("Plugins to load, by name and in their order (comma list).")] = ()
     log_level: Annotated[Literal["debug", "info", "warning", "error"], says("The least that is logged.")] = "info"
     log_format: Annotated[Literal["json", "console"], says("One JSON object a line, or for the eye.")] = "json"
     test_clock: Annotated[
@@ -131,13 +132,7 @@ def read_settings(
 
     `needed` narrows what production insists on, for a command that uses little of it.
     """
-    given = _dotenv(dotenv), dict(os.environ if environ is None else environ)
-    found = {
-        name: (value, source)
-        for source, values in zip((".env", "environment"), given, strict=True)
-        for name, value in values.items()
-        if name.startswith(PREFIX)
-    }
+    found = _given(environ, dotenv)
     faults: list[str] = []
     kinds: list[type[msgspec.Struct]] = [Settings, *sections]
     read = {kind: _fill(kind, found, faults) for kind in kinds}
@@ -153,6 +148,25 @@ def read_settings(
         sources={name: source for name, (_, source) in found.items()},
         unknown=tuple(sorted(name for name in found if name.removesuffix("_FILE") not in known)),
     )
+
+
+def plugins_named(*, environ: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")) -> tuple[str, ...]:
+    """The plugins to load, which must be known before the sections of settings that they bring can be read."""
+    given: tuple[str, ...] = _convert(
+        _raw(variable("plugins"), _given(environ, dotenv)) or "", get_type_hints(Settings)["plugins"]
+    )
+    return given
+
+
+def _given(environ: Mapping[str, str] | None, dotenv: Path | None) -> dict[str, tuple[str, str]]:
+    """What is set, each value with its source."""
+    given = _dotenv(dotenv), dict(os.environ if environ is None else environ)
+    return {
+        name: (value, source)
+        for source, values in zip((".env", "environment"), given, strict=True)
+        for name, value in values.items()
+        if name.startswith(PREFIX)
+    }
 
 
 def _fill(kind: type[msgspec.Struct], found: Mapping[str, tuple[str, str]], faults: list[str]) -> msgspec.Struct | None:

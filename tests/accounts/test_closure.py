@@ -82,7 +82,9 @@ async def test_a_closed_account_can_do_only_what_is_declared_open_to_it(house: I
     assert (await ada.patch("/v1/users/me", body)).code == "account_closed"
     assert (await close(ada)).code == "account_closed"
     assert (await ada.get("/v1/users/me")).status == 200
-    open_to_closed = {f"{route.method} {route.path}" for route in house.registry.routes if route.even_closed}
+    # in an organization it means a closed organization; a closed account is in none
+    own = [route for route in house.registry.routes if not route.in_org]
+    open_to_closed = {f"{route.method} {route.path}" for route in own if route.even_closed}
     assert open_to_closed == {
         "GET /v1/users/me",
         "DELETE /v1/users/me/closure",
@@ -100,7 +102,8 @@ async def test_every_other_route_of_a_signed_in_person_is_shut_for_a_closed_acco
         for name, kind in route.ids.items():
             path = path.replace(f"{{{name}}}", kind.text(kind.new()))
         body = route.example if route.body is not None else None
-        answer = await ada.request(route.method, path, body=body)
+        match = {"if-match": "*"} if route.needs_match else {}
+        answer = await ada.request(route.method, path, body=body, headers=match)
         # a token of nobody's is refused before anybody is asked for
         refused = {"account_closed", "link_invalid"} if "token" in (route.example or ()) else {"account_closed"}
         assert answer.code in refused, (route.method, route.path, answer)

@@ -24,6 +24,7 @@ from tenantry.foundation.problems import Forbidden
 from tenantry.foundation.refusals import SessionEnded
 from tenantry.foundation.runtime import Runtime
 from tenantry.foundation.work import PersonWork, SystemWork
+from tenantry.orgs.domain import domain as orgs
 from tenantry.testing import Client, HandClock, Installation, installed
 
 TABLES = """
@@ -325,7 +326,7 @@ async def test_a_plugins_tables_come_before_those_they_refer_to(database_url: st
         needs=("accounts",),
         tables={"notes": anonymized(forget_author, why="others read them on"), "likes": erased(unlike)},
     )
-    known = Registry((domain.domain, notes))
+    known = Registry((domain.domain, orgs, notes))
     clock = HandClock(tmp_path / "clock")
     async with installed(database_url, tmp_path, registry=known, environ=clock.environ) as house:
         ada, bob = await closed(house, "ada@example.com"), await house.person("bob@example.com")

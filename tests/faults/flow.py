@@ -34,6 +34,9 @@ EVERYTHING = """
      union all select 'resets', count(*) from tenantry.password_resets
      union all select 'pending addresses', count(*) from tenantry.address_changes where confirmed_at is null
      union all select 'closed accounts', count(*) from tenantry.users where closed_at is not null
+     union all select 'members', count(*) from tenantry.members
+     union all select status || ' invites', count(*) from tenantry.invites group by status
+     union all select 'closed organizations', count(*) from tenantry.orgs where closed_at is not null
      union all select 'jobs', (select count(*) from tenantry.jobs) + (select count(*) from tenantry.job_runs)
      union all select state || ' keys', count(*) from tenantry.signing_keys group by state
      union all select 'event ' || kind, count(*) from tenantry.events group by kind

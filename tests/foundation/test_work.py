@@ -362,7 +362,7 @@ async def test_an_ended_session_cannot_open_a_work(installation: Installation) -
 async def test_a_session_of_somebody_else_cannot_open_a_work(house_of_two: tuple[Installation, Client, Client]) -> None:
     house, ada, eve = house_of_two
     adas, eves = await _person(house, ada), await _person(house, eve)
-    mixed = Call(house.runtime, Actor("person", adas.person, eves.session), "request-of-a-test")
+    mixed = Call(house.runtime, Actor("person", adas.person, eves.session_id), "request-of-a-test")
     with pytest.raises(SessionEnded):
         async with PersonWork(mixed):
             raise AssertionError("it was let in")

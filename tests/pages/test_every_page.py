@@ -12,7 +12,9 @@ from tenantry.testing import Browser, Installation
 from tenantry.testing.installation import PASSWORD
 
 PATHS = sorted(page.path for page in build_registry().pages)
-WITH_A_LINK = {"/account/verify", "/account/reset", "/account/email"}
+WITH_A_LINK = {"/account/verify", "/account/reset", "/account/email", "/account/invite"}
+# pages that show what a link is about need one of something
+TOKENS: dict[str, str] = {}
 
 
 class Outline(HTMLParser):
@@ -35,13 +37,16 @@ class Outline(HTMLParser):
 async def browser(house: Installation) -> Browser:
     """A browser that is signed in."""
     person = await house.person(name='Ada <script>alert("1")</script> & Co')
+    org = (await person.post("/v1/orgs", {"name": "<b>Acme</b> & Co"})).json["id"]
+    await person.post(f"/v1/orgs/{org}/invites", {"email": "new@pages.example", "role": "member"})
+    TOKENS["/account/invite"] = await house.mailed_token("new@pages.example")
     browser = await house.browser(agent='<img src=x onerror="1">').visit("/account/login")
     await browser.submit(email=person.email, password=PASSWORD)
     return browser
 
 
 async def _page(browser: Browser, path: str) -> Outline:
-    await browser.visit(f"{path}?token=something" if path in WITH_A_LINK else path)
+    await browser.visit(f"{path}?token={TOKENS.get(path, 'something')}" if path in WITH_A_LINK else path)
     assert (browser.status, browser.path.partition("?")[0]) == (200, path), browser.text
     return Outline(browser.sheet.html)
 
@@ -95,7 +100,7 @@ async def test_what_was_wrong_is_tied_to_its_field(house: Installation) -> None:
 
 
 async def test_a_link_that_lost_its_token_is_said_to_be_no_good(house: Installation) -> None:
-    for path in ("/account/verify", "/account/reset"):
+    for path in ("/account/verify", "/account/reset", "/account/invite"):
         browser = await house.browser().visit(path)
         assert browser.status == 410
         assert "This link has been used, has expired, or is not one of ours" in browser.text

@@ -26,6 +26,7 @@ PUBLIC = {
     "POST /v1/auth/forgot-password": "answers the same to everybody",
     "POST /v1/auth/reset-password": "the mailed token is the credential",
     "POST /v1/auth/revoke": "the token that is given back is the credential, and the answer is always the same",
+    "GET /v1/roles": "what each role may do is no secret",
 }
 PAGES = {
     "/livez": "the process is alive, no more",
@@ -47,6 +48,7 @@ PUBLIC_PAGES = {
     "/account/verify": "the mailed token and the password are the credential",
     "/account/forgot": "answers the same to everybody",
     "/account/reset": "the mailed token is the credential",
+    "/account/invite": "the mailed token is the credential; accepting it asks who is signed in",
 }
 STYLE = "/account/style.css"
 IN_DEVELOPMENT = {"/dev/mail", "/dev/mail.json"}

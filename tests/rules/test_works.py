@@ -26,6 +26,8 @@ ACTS_AS_THE_HOUSE = {
     "tenantry.foundation.jobs.run": "a job has no person behind it",
     "tenantry.foundation.jobs.lease": "claims, leases and endings of jobs are the house's own",
     "tenantry.foundation.security.turns": "turns are counted before anybody is known",
+    "tenantry.foundation.forgetting": "an organization that is purged has nobody left who could",
+    "tenantry.orgs.jobs.closure": "owners are told whoever of them closed it, and a purge reaches every domain",
     "tenantry.foundation.housekeeping": "a row of a rate limit is nobody's",
     "tenantry.accounts.exchanges.closure": "a closing ends the person's other sessions and asks every domain",
     "tenantry.accounts.exchanges.exports": "every domain says what it holds about the person who asked",
@@ -42,7 +44,10 @@ ACTS_AS_THE_HOUSE = {
     "tenantry.accounts.jobs.letters": "whether an address has an account is known to the house only",
     "tenantry.accounts.jobs.recovery": "the same",
     "tenantry.accounts.jobs.registration": "the same",
+    "tenantry.orgs.exchanges.invites": "whom an invite is for belongs to no organization yet",
+    "tenantry.orgs.jobs.invites": "who sent an invite may have left since, and what expired is nobody's present",
     "tenantry.accounts.cli": "an operator's commands and the demo",
+    "tenantry.testing.team": "a test makes members without invites",
 }
 SAYS_COMMIT = re.compile(r"(?:^|;)\s*(?:commit|rollback|prepare transaction)\b\s*(?:;|$)", re.IGNORECASE)
 SAYS_ROLE = re.compile(r"\bset\s+(?:local\s+)?(?:role|session\s+authorization)\b", re.IGNORECASE)

@@ -21,6 +21,8 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 
+import orgs
+
 SECRET = os.environ["PEER_SECRET"]
 POOL = int(os.environ["PEER_POOL"])
 
@@ -90,3 +92,4 @@ app = FastAPI(lifespan=lifespan)
 app.include_router(users.get_auth_router(backend), prefix="/auth/jwt")
 app.include_router(users.get_register_router(UserRead, UserCreate), prefix="/auth")
 app.include_router(users.get_users_router(UserRead, schemas.BaseUserUpdate), prefix="/users")
+app.include_router(orgs.router(User, users.current_user(active=True), session, Base))

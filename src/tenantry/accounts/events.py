@@ -25,7 +25,7 @@ class VerificationAskedAgain(Event, frozen=True):
 
 
 class UserJoined(Event, frozen=True):
-    """A person has an account: they proved the address of a registration, or an operator vouched for it."""
+    """A person has an account: they proved an address by a registration or an invite, or an operator vouched for it."""
 
     kind = "accounts.user_joined"
     user_id: UUID
@@ -63,6 +63,15 @@ class SessionUsed(Event, frozen=True):
     kind = "accounts.session_used"
     user_id: UUID
     session_id: UUID
+
+
+class SessionBound(Event, frozen=True):
+    """A device's next access tokens open one organization only, or all again."""
+
+    kind = "accounts.session_bound"
+    user_id: UUID
+    session_id: UUID
+    bound_to: UUID | None
 
 
 class SessionEnded(Event, frozen=True):

@@ -110,6 +110,7 @@ class Session(msgspec.Struct, frozen=True):
 
     id: UUID
     user_id: UUID
+    org_id: UUID | None
     counter: int
     rotated_at: datetime
     asked_at: datetime
@@ -165,10 +166,11 @@ class Happened(msgspec.Struct, frozen=True):
 
 
 class Rotation(msgspec.Struct, frozen=True):
-    """Where a device stands: the number of the refresh token it holds next."""
+    """Where a device stands: the number of the refresh token it holds next, and the org its tokens are bound to."""
 
     session_id: UUID
     counter: int
+    org_id: UUID | None = None
 
 
 class Rotated(msgspec.Struct, frozen=True):
@@ -176,6 +178,7 @@ class Rotated(msgspec.Struct, frozen=True):
 
     session_id: UUID
     counter: int
+    org_id: UUID | None
     id: UUID
     email: str
     name: str
@@ -188,7 +191,7 @@ class Rotated(msgspec.Struct, frozen=True):
     @property
     def rotation(self) -> Rotation:
         """The session's half."""
-        return Rotation(self.session_id, self.counter)
+        return Rotation(self.session_id, self.counter, self.org_id)
 
     @property
     def user(self) -> User:

@@ -125,7 +125,8 @@ address_of_account = value(str, "select email from tenantry.users where email_ke
 session_for_update = maybe(
     Session,
     """
-    select sessions.id, sessions.user_id, sessions.counter, sessions.rotated_at, tenantry.now() as asked_at
+    select sessions.id, sessions.user_id, sessions.org_id, sessions.counter, sessions.rotated_at,
+           tenantry.now() as asked_at
       from tenantry.sessions
       join tenantry.users on users.id = sessions.user_id
      where sessions.id = :session_id

@@ -6,17 +6,22 @@ answered). An exchange is a verb in steps, because something slow must happen be
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Awaitable, Callable, Iterator
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import msgspec
 
+from tenantry.foundation.around import VERB
 from tenantry.foundation.call import Call
 from tenantry.foundation.events.event import Event
+from tenantry.foundation.naming import named
 from tenantry.foundation.permission import Permission
 from tenantry.foundation.problems import Forbidden, Problem
+from tenantry.foundation.runtime import Runtime
 from tenantry.foundation.work import Work
+from tenantry.foundation.wrapping import wrapped
 
 Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
@@ -37,6 +42,8 @@ class Verb(msgspec.Struct, frozen=True):
     records: tuple[type[Event], ...]
     sentence: str
     exchange: bool
+    key: str
+    function: Callable[..., Any]
 
 
 _verbs: dict[str, Verb] = {}
@@ -58,8 +65,12 @@ def action(
         @wraps(function)
         async def guarded(work: AnyWork, /, *args: Given.args, **kwargs: Given.kwargs) -> Answer:
             work.admit(verb.requires, verb.records)
+            if work.runtime.wraps:
+                answer: Answer = await _past_wraps(verb, work, work.runtime, args, kwargs)
+                return answer
             return await function(work, *args, **kwargs)
 
+        vars(guarded)[VERB] = verb.key
         return guarded
 
     return declare
@@ -82,8 +93,12 @@ def exchange(
         async def guarded(call: Call, /, *args: Given.args, **kwargs: Given.kwargs) -> Answer:
             if not call.actor.may(verb.requires):
                 raise Forbidden(more={"permission": verb.requires.name})
+            if call.runtime.wraps:
+                answer: Answer = await _past_wraps(verb, call, call.runtime, args, kwargs)
+                return answer
             return await function(call, *args, **kwargs)
 
+        vars(guarded)[VERB] = verb.key
         return guarded
 
     return declare
@@ -96,12 +111,22 @@ def _remember(
     *,
     exchange: bool,
 ) -> Verb:
-    name = f"{function.__module__.removeprefix('tenantry.').partition('.')[0]}.{function.__name__}"
+    name = named(function.__module__, function.__name__)
     kinds = records if isinstance(records, tuple) else (records,)
     sentence = (function.__doc__ or "").strip().partition("\n")[0]
-    verb = Verb(name, requires, kinds, sentence, exchange)
-    _verbs[f"{function.__module__}.{function.__name__}"] = verb
+    verb = Verb(name, requires, kinds, sentence, exchange, f"{function.__module__}.{function.__name__}", function)
+    _verbs[verb.key] = verb
     return verb
+
+
+async def _past_wraps(verb: Verb, subject: Any, runtime: Runtime, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """The verb's answer, with whatever plugins put around it."""
+    around = runtime.wraps.get(verb.key)
+    if around is None:
+        return await verb.function(subject, *args, **kwargs)
+    names = list(inspect.signature(verb.function).parameters)[1:]
+    given = dict(zip(names, args, strict=False)) | kwargs
+    return await wrapped(around, subject, given, lambda: verb.function(subject, *args, **kwargs))
 
 
 def every_verb() -> Iterator[tuple[str, Verb]]:

@@ -49,6 +49,15 @@ class Bundle:
         self.events: list[tuple[Any, ...]] = []
         self.jobs: list[tuple[Any, ...]] = []
 
+    @property
+    def length(self) -> tuple[int, int]:
+        """How much is kept, to come back to."""
+        return len(self.events), len(self.jobs)
+
+    def cut(self, length: tuple[int, int]) -> None:
+        """Forget what was kept since."""
+        del self.events[length[0] :], self.jobs[length[1] :]
+
     def add_event(self, event: Event, call: Call) -> None:
         """Keep an event, and a job for each of its listeners."""
         payload = _text(event).decode()

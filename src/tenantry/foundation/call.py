@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from tenantry.foundation.permission import ANYONE, HOUSE, ONESELF, Permission
+from tenantry.foundation.permission import ANYONE, HOUSE, ONESELF, Permission, Role
 from tenantry.foundation.runtime import Runtime
 
 HOUSE_ACTORS = frozenset(("cli", "job"))
@@ -15,18 +15,24 @@ _text = msgspec.json.Encoder().encode
 
 
 class Actor(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Who acts: a person by a session, the house itself, or nobody yet. Written beside every event."""
+    """Who acts: a person by a session, the house itself, or nobody yet; in an org, with which role there.
+
+    Written beside every event.
+    """
 
     kind: str
     person: UUID | None = None
     session: UUID | None = None
     org: UUID | None = None
+    role: Role | None = None
     name: str | None = None
 
     def may(self, permission: Permission) -> bool:
-        """Whether the right goes with being this actor: nobody's, a signed-in person's, or the house's."""
+        """Whether the right goes with being this actor: nobody's, a person's, a role's in its org, or the house's."""
         if permission == HOUSE:
             return self.kind in HOUSE_ACTORS
+        if permission.roles:
+            return self.role in permission.roles
         return permission == ANYONE or (permission == ONESELF and self.person is not None)
 
     def json(self) -> str:
@@ -48,7 +54,8 @@ NOBODY = Actor("anonymous")
 class Call(msgspec.Struct, frozen=True):
     """One call from outside or one job: its runtime, actor, request id and where it came from.
 
-    `even_closed` says that what is asked is open to a person whose account is closed, so their works let them in.
+    `even_closed` says that what is asked is open to a person whose account is closed, or in an org that is closed, so
+    their works let them in. `bound` is the only org that the credential opens; None where it opens all of its person.
     """
 
     runtime: Runtime
@@ -57,6 +64,12 @@ class Call(msgspec.Struct, frozen=True):
     source: str = ""
     agent: str = ""
     even_closed: bool = False
+    bound: UUID | None = None
+
+    def within(self, org: UUID, role: Role | None = None) -> Call:
+        """The same call, acting in an organization."""
+        actor = msgspec.structs.replace(self.actor, org=org, role=role)
+        return msgspec.structs.replace(self, actor=actor)
 
     def log_fields(self) -> dict[str, Any]:
         """What a line of log says about it."""

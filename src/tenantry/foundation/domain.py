@@ -7,31 +7,41 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
 import msgspec
 
+from tenantry.foundation.around import Wrap
 from tenantry.foundation.call import Call
 from tenantry.foundation.command import Command
+from tenantry.foundation.data.migrations import CORE, History
+from tenantry.foundation.data.sql import Run
 from tenantry.foundation.events.event import Event
 from tenantry.foundation.fate import OF_FOUNDATION, Fate
+from tenantry.foundation.forgetting import OF_FOUNDATION as FORGOTTEN_OF_FOUNDATION
 from tenantry.foundation.jobs.handler import Handler, collect
 from tenantry.foundation.jobs.job import NewJob
 from tenantry.foundation.pages import Page, Pages
 from tenantry.foundation.permission import EVERYWHERE, Permission
+from tenantry.foundation.plugins.plugin import Plugin
 from tenantry.foundation.problems import Problem
 from tenantry.foundation.question import Question
 from tenantry.foundation.routes import Route, Routes
 from tenantry.foundation.security import keyring
 from tenantry.foundation.security.sealed import SealedColumn
+from tenantry.settings import Settings
 
 Kind = TypeVar("Kind")
 
 
 class Domain(msgspec.Struct, frozen=True, kw_only=True):
-    """The table of contents of a domain."""
+    """The table of contents of a domain.
+
+    The last three are for plugins: the oldest core they work with, their own revisions, and what they wrap.
+    """
 
     name: str
     needs: tuple[str, ...] = ()
@@ -48,6 +58,27 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
     sealed: tuple[SealedColumn, ...] = ()
     answers: Mapping[Question[..., Any], Callable[..., Awaitable[Any]]] = {}
     tables: Mapping[str, Fate] = {}
+    org_tables: Mapping[str, Run] = {}
+    core: str = ""
+    migrations: Path | None = None
+    around: tuple[Wrap, ...] = ()
+
+    @property
+    def history(self) -> History | None:
+        """Its own line of revisions, in a schema of its name; core's domains are in core's."""
+        return None if self.migrations is None else History(self.name, self.migrations)
+
+    @property
+    def fates(self) -> dict[str, Fate]:
+        """What becomes of its tables' rows; of a schema of its own, with the schema's name."""
+        place = "" if self.history is None else f"{self.name}."
+        return {f"{place}{table}": fate for table, fate in self.tables.items()}
+
+    @property
+    def forgotten(self) -> dict[str, Run]:
+        """How its tables forget a purged organization, those that no cascade empties well; named as in `fates`."""
+        place = "" if self.history is None else f"{self.name}."
+        return {f"{place}{table}": statement for table, statement in self.org_tables.items()}
 
 
 class BadDomains(Exception):
@@ -57,9 +88,12 @@ class BadDomains(Exception):
 class Registry:
     """Everything that all domains bring, each thing once."""
 
-    def __init__(self, domains: Iterable[Domain], *, jobs: ModuleType | None = None) -> None:
-        """`jobs` are the house's own, beside those of the domains."""
+    def __init__(
+        self, domains: Iterable[Domain], *, jobs: ModuleType | None = None, plugins: tuple[Plugin, ...] = ()
+    ) -> None:
+        """`jobs` are the house's own, beside those of the domains; `plugins` is what became of those named."""
         self.domains = tuple(domains)
+        self.plugins = plugins
         self._check_needs()
         self.routes: tuple[Route, ...] = tuple(
             route for domain in self.domains if domain.routes for route in domain.routes
@@ -96,8 +130,30 @@ class Registry:
         """What becomes of each table's rows about a purged person; a domain comes before those it builds on."""
         known: dict[str, Fate] = {}
         for domain in reversed(self.domains):
-            known |= domain.tables
+            known |= domain.fates
         return known | dict(OF_FOUNDATION)
+
+    @property
+    def org_tables(self) -> dict[str, Run]:
+        """How tables forget a purged organization, a domain's before those it builds on, the foundation's last."""
+        known: dict[str, Run] = {}
+        for domain in reversed(self.domains):
+            known |= domain.forgotten
+        return known | dict(FORGOTTEN_OF_FOUNDATION)
+
+    @property
+    def wraps(self) -> dict[str, tuple[Wrap, ...]]:
+        """What stands around each verb, the first domain's outermost."""
+        put: dict[str, tuple[Wrap, ...]] = {}
+        for domain in self.domains:
+            for wrap in domain.around:
+                put[wrap.verb] = (*put.get(wrap.verb, ()), wrap)
+        return put
+
+    @property
+    def histories(self) -> dict[str, History]:
+        """The lines of revisions beside core's, by domain."""
+        return {domain.name: domain.history for domain in self.domains if domain.history is not None}
 
     @property
     def listeners(self) -> dict[type[Event], tuple[NewJob, ...]]:
@@ -131,11 +187,21 @@ class Registry:
             "job": [handler.kind for handler in self.handlers],
             "command": [f"{command.group} {command.name}" for command in self.commands],
             "sealed column": [column.name for column in self.sealed],
-            "table": [*OF_FOUNDATION, *(table for domain in self.domains for table in domain.tables)],
+            "table": [*OF_FOUNDATION, *(table for domain in self.domains for table in domain.fates)],
+            "setting": [
+                *Settings.__struct_fields__,
+                *chain.from_iterable(kind.__struct_fields__ for kind in self.sections),
+            ],
+            "schema": [CORE.schema, *(domain.history.schema for domain in self.domains if domain.history)],
         }
         for sort, given in names.items():
             if twice := [name for name, count in Counter(given).items() if count > 1]:
                 raise BadDomains(f"the {sort} {twice[0]} is declared twice")
+
+    def fall_silent(self) -> None:
+        """Take back every answer to a question, before another registry gives its own."""
+        for question in {asked for domain in self.domains for asked in domain.answers}:
+            question.answered_by(())
 
     def _connect_questions(self) -> None:
         asked: dict[Question[..., Any], list[Callable[..., Awaitable[Any]]]] = {}

@@ -128,6 +128,12 @@ class Invalid(Problem):
     status, code = 422, "invalid"
 
 
+class MatchNeeded(Problem):
+    """Say in If-Match which version this changes: the ETag that was answered, or `*` for whichever it is."""
+
+    status, code = 428, "match_needed"
+
+
 class TooMany(Problem):
     """This was asked for too often; wait a little, then try again."""
 

@@ -20,10 +20,19 @@ PATIENCE = 3.0
 
 
 class State(msgspec.Struct, frozen=True):
-    """What was found: each check by name, and whether all of them hold."""
+    """What was found: each check by name, whether all of them hold, and how each enabled plugin stands.
+
+    A plugin that does not work takes no traffic from core: it is told, and changes nothing about being ready.
+    """
 
     ready: bool
     checks: Mapping[str, str]
+    plugins: Mapping[str, str] = {}
+
+    @property
+    def well(self) -> bool:
+        """Whether nothing at all is wrong."""
+        return self.ready and set(self.plugins.values()) <= {"ok"}
 
 
 class Readiness:
@@ -45,19 +54,36 @@ class Readiness:
             return self._known
 
     async def _ask(self) -> State:
-        database, schema = await self._database()
+        database, schema, plugins = await self._database()
         keys = "ok" if self._runtime.keys.ready else "missing"
         checks = {"database": database, "migrations": schema, "keys": keys}
-        return State(set(checks.values()) == {"ok"}, checks)
+        return State(set(checks.values()) == {"ok"}, checks, plugins)
 
-    async def _database(self) -> tuple[str, str]:
+    async def _database(self) -> tuple[str, str, dict[str, str]]:
+        plugins = dict.fromkeys(self._runtime.histories, "ok")
+        plugins |= {plugin.name: plugin.state for plugin in self._runtime.plugins}
+        found = None
         try:
             async with asyncio.timeout(PATIENCE):
                 async with self._runtime.database.transaction(system_context()) as connection:
                     found = await migrations.current(connection)
+                    # a new database answers the first question and perhaps not these
+                    for name, history in self._runtime.histories.items():
+                        plugins[name] = _standing(await migrations.current(connection, history), history)
         except (*LOST, Unavailable):
-            return "unreachable", "unknown"
+            return "unreachable", "unknown", plugins | dict.fromkeys(self._runtime.histories, "unknown")
         except PostgresError:
             # it answers, but the roles or the schema that `migrate` makes are not there
-            return "ok", "missing"
-        return "ok", "ok" if found == self._head else "behind"
+            return "ok", "missing" if found is None else self._schema(found), plugins
+        return "ok", self._schema(found), plugins
+
+    def _schema(self, found: str | None) -> str:
+        return "ok" if found == self._head else "behind"
+
+
+def _standing(found: str | None, history: migrations.History) -> str:
+    """Where a plugin's schema stands beside its code."""
+    known = [None, *migrations.revisions(history)]
+    if found not in known:
+        return "ahead"
+    return "ok" if found == known[-1] else "behind"

@@ -7,7 +7,7 @@ from functools import cache
 from asyncpg.exceptions import IntegrityConstraintViolationError, PostgresConnectionError, PostgresError
 
 from tenantry.foundation.data.pool import DatabaseUnavailable
-from tenantry.foundation.problems import Forbidden, Problem, Unauthenticated, Unavailable, every_problem
+from tenantry.foundation.problems import Forbidden, NotFound, Problem, Unauthenticated, Unavailable, every_problem
 
 
 class Overloaded(Unavailable):
@@ -34,9 +34,17 @@ class AccountClosed(Forbidden):
     code = "account_closed"
 
 
+class OrgClosed(Forbidden):
+    """This organization is closed; until it is purged, its owners can open it again."""
+
+    code = "org_closed"
+
+
 _STATES: dict[str, type[Problem]] = {
     "TN401": SessionEnded,
     "TN403": AccountClosed,
+    "TN404": NotFound,
+    "TN410": OrgClosed,
     "53100": NoSpace,
     "53300": DatabaseUnavailable,
     "40001": Overloaded,

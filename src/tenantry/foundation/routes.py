@@ -11,11 +11,11 @@ import msgspec
 
 from tenantry.foundation.action import Refusal
 from tenantry.foundation.call import Call
-from tenantry.foundation.data.ids import IdKind
+from tenantry.foundation.data.ids import ORG_ID, IdKind
 from tenantry.foundation.permission import ANYONE, Permission
 from tenantry.foundation.problems import Problem
 from tenantry.foundation.security.limits import Limit, RateLimited
-from tenantry.foundation.work import PersonWork
+from tenantry.foundation.work import OrgWork, PersonWork
 
 Shape = TypeVar("Shape")
 Handler = TypeVar("Handler", bound=Callable[..., Awaitable[Any]])
@@ -26,6 +26,13 @@ class Versioned(msgspec.Struct, Generic[Shape], frozen=True):
 
     value: Shape
     version: int
+
+
+class Answered(msgspec.Struct, Generic[Shape], frozen=True):
+    """An answer with a status other than its route's; the route declares in `also` which ones there are."""
+
+    status: int
+    value: Shape
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -41,19 +48,27 @@ class Route(msgspec.Struct, frozen=True):
     example: Any
     answer_example: Any
     ids: Mapping[str, IdKind]
-    work: type[PersonWork] | None
+    work: type[PersonWork | OrgWork] | None
     body: type[msgspec.Struct] | None
     query: type[msgspec.Struct] | None
     takes: tuple[str, ...]
     answer: Any
     versioned: bool
     even_closed: bool = False
+    needs_match: bool = False
     limits: tuple[Limit, ...] = ()
+    also: Mapping[int, Any] = {}
+    other: Any = None
 
     @property
     def name(self) -> str:
         """The operation's id in the OpenAPI document."""
         return f"{self.tag}.{self.handler.__name__}"
+
+    @property
+    def in_org(self) -> bool:
+        """Whether it is asked in an organization, the one that its path names."""
+        return "org" in self.ids
 
     @property
     def public(self) -> bool:
@@ -105,11 +120,15 @@ class Routes:
         answer_example: Any = None,
         ids: Mapping[str, IdKind] | None = None,
         even_closed: bool = False,
+        needs_match: bool = False,
         limits: tuple[Limit, ...] = (),
+        also: Mapping[int, Any] | None = None,
     ) -> Callable[[Handler], Handler]:
         """Declare an operation; the handler's own signature says what it takes and gives.
 
-        `even_closed` opens it to persons whose account is closed and not purged yet.
+        `also` are the statuses of what it may give as `Answered`, each with an example. `even_closed` opens it to
+        persons whose account is closed and not purged yet, or to members of a closed organization; `needs_match`
+        refuses whoever does not say in `If-Match` which version they change.
         """
 
         def keep(handler: Handler) -> Handler:
@@ -117,7 +136,7 @@ class Routes:
                 route_of(
                     handler, method=method, path=self.prefix + path, tag=self.tag, requires=requires, status=status,
                     problems=problems, example=example, answer_example=answer_example, ids=dict(ids or {}),
-                    even_closed=even_closed, limits=limits,
+                    even_closed=even_closed, needs_match=needs_match, limits=limits, also=dict(also or {}),
                 )
             )  # fmt: skip
             return handler
@@ -126,23 +145,32 @@ class Routes:
 
 
 def route_of(handler: Callable[..., Awaitable[Any]], *, limits: tuple[Limit, ...], **declared: Any) -> Route:
-    """The operation that a handler and what is declared of it make; its signature says what it takes and gives."""
-    opens, body, query, takes, answer, versioned = _read_signature(handler)
+    """The operation that a handler and what is declared of it make; its signature says what it takes and gives.
+
+    A path with `{org}` is asked in that organization: the handler takes an OrgWork, or a Call that acts there.
+    """
+    if "{org}" in declared["path"]:
+        declared["ids"] = {"org": ORG_ID} | declared["ids"]
+    opens, body, query, takes, answer, versioned, other = _read_signature(handler)
+    if (other is None) is bool(declared.get("also")):
+        raise TypeError(f"{handler.__qualname__}: what it gives as Answered, and with which status, belong together")
     _check_limits(limits, body)
+    if opens is not None and issubclass(opens, OrgWork) is not ("org" in declared["ids"]):
+        raise TypeError(f"{handler.__qualname__}: an OrgWork belongs to a path with an organization, and it to that")
     if limits:
         declared["problems"] = (*declared["problems"], RateLimited)
     return Route(
         handler=handler, work=opens, body=body, query=query, takes=takes, answer=answer, versioned=versioned,
-        limits=limits, **declared,
+        other=other, limits=limits, **declared,
     )  # fmt: skip
 
 
-def _read_signature(handler: Callable[..., Any]) -> tuple[Any, Any, Any, tuple[str, ...], Any, bool]:
+def _read_signature(handler: Callable[..., Any]) -> tuple[Any, Any, Any, tuple[str, ...], Any, bool, Any]:
     hints = get_type_hints(handler)
     names = tuple(inspect.signature(handler).parameters)
     opens = hints[names[0]]
-    if opens is not Call and not issubclass(opens, PersonWork):
-        raise TypeError(f"{handler.__qualname__}: the first parameter is a PersonWork or a Call")
+    if opens is not Call and not issubclass(opens, PersonWork | OrgWork):
+        raise TypeError(f"{handler.__qualname__}: the first parameter is a PersonWork, an OrgWork or a Call")
     body = hints.get("body", hints.get("form"))
     return None if opens is Call else opens, body, hints.get("query"), names[1:], *_shape(hints["return"])
 
@@ -152,12 +180,13 @@ def _check_limits(limits: tuple[Limit, ...], body: type[msgspec.Struct] | None) 
         raise TypeError("a limit by address needs a body with an `email`")
 
 
-def _shape(answer: Any) -> tuple[Any, bool]:
-    """What the client gets, and whether it has a version; the refusal that may come instead is left out."""
+def _shape(answer: Any) -> tuple[Any, bool, Any]:
+    """What the client gets, whether it has a version, and what it gets with another status; a refusal is left out."""
     if get_origin(answer) is Versioned:
-        return get_args(answer)[0], True
-    kinds = [kind for kind in get_args(answer) if kind is not Refusal]
-    return (kinds[0] if len(kinds) == 1 else answer), False
+        return get_args(answer)[0], True, None
+    other = next((get_args(kind)[0] for kind in get_args(answer) if get_origin(kind) is Answered), None)
+    kinds = [kind for kind in get_args(answer) if kind is not Refusal and get_origin(kind) is not Answered]
+    return (kinds[0] if len(kinds) == 1 else answer), False, other
 
 
 def id_parameters(route: Route, values: Mapping[str, str]) -> dict[str, UUID | None]:

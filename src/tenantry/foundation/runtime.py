@@ -7,13 +7,18 @@ from typing import TypeVar
 
 import msgspec
 
+from tenantry.foundation.around import Wrap
 from tenantry.foundation.data.clock import Clock
 from tenantry.foundation.data.database import Database
+from tenantry.foundation.data.migrations import History
+from tenantry.foundation.data.sql import Run
 from tenantry.foundation.events.event import Event
 from tenantry.foundation.fate import Fate
 from tenantry.foundation.jobs.bell import Bell
 from tenantry.foundation.jobs.job import NewJob
 from tenantry.foundation.net.mailer import Mailer
+from tenantry.foundation.permission import Permission
+from tenantry.foundation.plugins.plugin import Plugin
 from tenantry.foundation.security.cursors import Cursors
 from tenantry.foundation.security.keyring import KeyRing
 from tenantry.foundation.security.limits import Buckets
@@ -46,6 +51,11 @@ class Runtime(msgspec.Struct, frozen=True):
     listeners: Mapping[type[Event], tuple[NewJob, ...]]
     sections: Mapping[type[msgspec.Struct], msgspec.Struct]
     fates: Mapping[str, Fate]
+    permissions: tuple[Permission, ...]
+    org_tables: Mapping[str, Run] = {}
+    wraps: Mapping[str, tuple[Wrap, ...]] = {}
+    plugins: tuple[Plugin, ...] = ()
+    histories: Mapping[str, History] = {}
 
     @property
     def origin(self) -> str:

@@ -6,6 +6,8 @@ by one statement at the end. A verb never commits: whoever opened the Work does,
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, ClassVar, Self
 from uuid import UUID
@@ -15,12 +17,21 @@ from asyncpg.exceptions import PostgresError
 
 from tenantry.foundation.bundle import Bundle
 from tenantry.foundation.call import Call
-from tenantry.foundation.data.database import LOST, NotCommitted, commit, person_context, system_context
+from tenantry.foundation.data.database import (
+    LOST,
+    NotCommitted,
+    commit,
+    org_context,
+    person_context,
+    rank_answered,
+    system_context,
+)
 from tenantry.foundation.data.pool import DatabaseUnavailable
+from tenantry.foundation.data.savepoint import savepoint
 from tenantry.foundation.events.event import Event
 from tenantry.foundation.jobs.job import NewJob
-from tenantry.foundation.permission import ANYONE, HOUSE, ONESELF, Permission
-from tenantry.foundation.problems import Forbidden
+from tenantry.foundation.permission import ANYONE, HOUSE, ONESELF, ROLES, Permission, Role
+from tenantry.foundation.problems import Forbidden, NotFound
 from tenantry.foundation.refusals import problem_of
 from tenantry.foundation.runtime import Runtime
 
@@ -28,8 +39,8 @@ from tenantry.foundation.runtime import Runtime
 class Work:
     """A transaction with a name on it. Open it with `async with`; leaving it commits, raising out of it rolls back."""
 
-    holds: ClassVar[frozenset[Permission]] = frozenset({ANYONE})
-    __slots__ = ("_after", "_bundle", "_may_record", "call", "connection", "reading", "runtime")
+    rights: ClassVar[frozenset[Permission]] = frozenset({ANYONE})
+    __slots__ = ("_after", "_bundle", "_may_record", "_session", "call", "connection", "reading", "runtime")
 
     connection: Connection[Any]
 
@@ -40,17 +51,30 @@ class Work:
         self._bundle = Bundle()
         self._after: list[Event] = []
         self._may_record: set[type[Event]] = set()
+        # an SQLAlchemy session, whose library is of no concern to a work that nobody asks for one
+        self._session: Any = None
 
     def context(self) -> str:
         """The opening words of the transaction: role and row-level security context."""
-        raise TypeError("open a PersonWork or a SystemWork")
+        raise TypeError("open a PersonWork, an OrgWork or a SystemWork")
+
+    def opened(self, answered: str) -> None:
+        """What PostgreSQL answered to the context's words."""
+
+    def may(self, permission: Permission) -> bool:
+        """Whether a permission is held here."""
+        return permission in self.rights
+
+    def require(self, permission: Permission) -> None:
+        """Refuse unless a permission is held here."""
+        if not self.may(permission):
+            raise Forbidden(more={"permission": permission.name})
 
     def admit(self, permission: Permission, records: tuple[type[Event], ...]) -> None:
         """Let a verb in: its permission must be held here, and from now on it may record its events."""
         if self.reading:
             raise TypeError("a verb changes something, and this work was opened for reading")
-        if permission not in self.holds:
-            raise Forbidden(more={"permission": permission.name})
+        self.require(permission)
         self._may_record.update(records)
 
     def record(self, event: Event) -> None:
@@ -67,11 +91,38 @@ class Work:
         """Say what shall be recorded, in a transaction of its own, if this one is rolled back."""
         self._after.append(event)
 
+    def session(self) -> Any:
+        """An SQLAlchemy `AsyncSession` in this transaction; flushed before the commit, and of no use after it."""
+        if self._session is None:
+            # late: SQLAlchemy is an extra, for plugins that ask for it
+            from tenantry.foundation.data.orm import WorkSession  # noqa: PLC0415
+
+            self._session = WorkSession(self.connection)
+        return self._session
+
+    @asynccontextmanager
+    async def apart(self) -> AsyncIterator[None]:
+        """A part that can fail alone: then its rows, events and jobs are gone, and the rest of the work stands."""
+        length, after, session = self._bundle.length, len(self._after), self._session
+        try:
+            async with savepoint(self.connection, session):
+                yield
+                if self._session is not session:
+                    await self._session.settle()
+        except Exception:
+            if self._session is not session:
+                await self._session.forsake()
+                self._session = session
+            self._bundle.cut(length)
+            del self._after[after:]
+            raise
+
     async def __aenter__(self) -> Self:
         try:
-            self.connection = await self.runtime.database.begin(self.context(), reading=self.reading)
+            self.connection, answered = await self.runtime.database.begin(self.context(), reading=self.reading)
         except PostgresError as error:
             raise problem_of(error) from error
+        self.opened(answered)
         return self
 
     async def __aexit__(
@@ -80,16 +131,26 @@ class Work:
         if raised is not None:
             await self._roll_back(raised)
         elif self.reading:
-            await self.runtime.database.leave(self.connection)
+            await self._leave()
         else:
             await self._commit()
 
+    async def _leave(self) -> None:
+        try:
+            await self._end_session()
+        except BaseException as error:
+            await self._roll_back(error)
+            raise
+        await self.runtime.database.leave(self.connection)
+
     async def _commit(self) -> None:
         try:
+            await self._end_session()
             await self._bundle.write(self.connection)
             await commit(self.connection)
         except BaseException as error:
-            if isinstance(error, LOST) or not isinstance(error, PostgresError | NotCommitted):
+            cause = self._cause(error)
+            if isinstance(cause, LOST) or not isinstance(cause, PostgresError | NotCommitted):
                 # nobody knows whether it was committed: what holds after a rollback only is not to be said
                 self._after.clear()
             await self._roll_back(error)
@@ -98,8 +159,22 @@ class Work:
         if self._bundle.jobs:
             self.runtime.bell.ring()
 
+    async def _end_session(self) -> None:
+        """Write what an ORM still has in mind, and let nobody use its session any more."""
+        if self._session is not None:
+            await self._session.settle()
+            await self._session.end()
+
+    def _cause(self, raised: BaseException) -> BaseException:
+        """What PostgreSQL said, where an ORM has wrapped it."""
+        found: BaseException = raised if self._session is None else self._session.cause_of(raised)
+        return found
+
     async def _roll_back(self, cause: BaseException) -> None:
         """Give the connection back, then raise what the cause means to a caller, unless it says so itself."""
+        cause = self._cause(cause)
+        if self._session is not None:
+            await self._session.forsake()
         await self.runtime.database.abandon(self.connection)
         await self._record_rollback()
         if isinstance(cause, PostgresError):
@@ -118,24 +193,51 @@ class Work:
 class PersonWork(Work):
     """Work on behalf of a signed-in person, who sees and changes only their own rows."""
 
-    holds = frozenset({ANYONE, ONESELF})
-    __slots__ = ("person", "session")
+    rights = frozenset({ANYONE, ONESELF})
+    __slots__ = ("person", "session_id")
 
     def __init__(self, call: Call, *, reading: bool = False) -> None:
         super().__init__(call, reading=reading)
         if call.actor.person is None or call.actor.session is None:
             raise TypeError("a person's work needs a signed-in actor")
         self.person: UUID = call.actor.person
-        self.session: UUID = call.actor.session
+        self.session_id: UUID = call.actor.session
 
     def context(self) -> str:
-        return person_context(self.person, self.session, even_closed=self.call.even_closed)
+        return person_context(self.person, self.session_id, even_closed=self.call.even_closed)
+
+
+class OrgWork(Work):
+    """Work of a member in an organization, which sees and changes this organization's rows only."""
+
+    __slots__ = ("org", "person", "role", "session_id")
+
+    role: Role
+
+    def __init__(self, call: Call, org: UUID, *, reading: bool = False) -> None:
+        if call.actor.person is None or call.actor.session is None:
+            raise TypeError("an organization's work needs a signed-in actor")
+        if call.bound not in (None, org):
+            raise NotFound
+        super().__init__(call.within(org), reading=reading)
+        self.org = org
+        self.person: UUID = call.actor.person
+        self.session_id: UUID = call.actor.session
+
+    def context(self) -> str:
+        return org_context(self.person, self.session_id, self.org, even_closed=self.call.even_closed)
+
+    def opened(self, answered: str) -> None:
+        self.role = ROLES[rank_answered(answered) - 1]
+
+    def may(self, permission: Permission) -> bool:
+        return self.role in permission.roles or permission in self.rights
 
 
 class SystemWork(Work):
     """Work of the house itself, beyond tenants and persons; the reason says why nothing narrower would do."""
 
-    holds = frozenset({ANYONE, HOUSE})
+    rights = frozenset({ANYONE, HOUSE})
     __slots__ = ("reason",)
 
     def __init__(self, call: Call, *, reason: str, reading: bool = False) -> None:

@@ -11,6 +11,26 @@ from tenantry.testing.browser import Browser
 from tenantry.testing.client import Client, Response
 from tenantry.testing.clock import HandClock
 from tenantry.testing.installation import Installation, installed
+from tenantry.testing.matrix import MatrixFailed, MatrixReport, cross_tenant_matrix
 from tenantry.testing.postgres import Databases
+from tenantry.testing.schema import fate_faults, statement_faults, wall_faults
+from tenantry.testing.scratch import scratch
+from tenantry.testing.team import Team
 
-__all__ = ["Browser", "Client", "Databases", "HandClock", "Installation", "Response", "installed"]
+__all__ = [
+    "Browser",
+    "Client",
+    "Databases",
+    "HandClock",
+    "Installation",
+    "MatrixFailed",
+    "MatrixReport",
+    "Response",
+    "Team",
+    "cross_tenant_matrix",
+    "fate_faults",
+    "installed",
+    "scratch",
+    "statement_faults",
+    "wall_faults",
+]

@@ -29,6 +29,7 @@ from tenantry.foundation.security.passwords import Cost, Passwords
 from tenantry.settings import read_settings
 from tenantry.testing.browser import Browser
 from tenantry.testing.client import Client
+from tenantry.testing.team import Team, add_member
 
 PASSWORD = "correct horse battery staple"  # noqa: S105  (of people who exist in tests only)
 MASTER_KEYS = "test:dGVzdHMtb25seS0zMi1ieXRlcy1sb25nLWtleS4uLi4="
@@ -85,6 +86,16 @@ class Installation:
         assert answer.status == 200, answer
         return self.client.signed_in(answer.json)
 
+    async def team(self, name: str = "Acme") -> Team:
+        """A new organization with somebody new in each role, and a stranger."""
+        owner, admin, member, stranger = [await self.person() for _ in range(4)]
+        founded = await owner.post("/v1/orgs", {"name": name})
+        assert founded.status == 201, founded
+        org = str(founded.json["id"])
+        await add_member(self.runtime, org, admin, "admin")
+        await add_member(self.runtime, org, member, "member")
+        return Team(org, owner, admin, member, stranger)
+
     async def rows(self, statement: str, *arguments: Any) -> list[asyncpg.Record]:
         """What a statement finds, asked as the house: for looking, not for acting."""
         connection: asyncpg.Connection[Any] = await asyncpg.connect(self.runtime.database.url)
@@ -99,6 +110,12 @@ class Installation:
         """The payloads of every event of a kind, oldest first."""
         found = await self.rows("select payload from tenantry.events where kind = $1 order by tx, id", kind)
         return [json.loads(row["payload"]) for row in found]
+
+    async def assert_recorded(self, kind: str, **facts: Any) -> None:
+        """Fail unless an event of this kind with these facts was recorded."""
+        known = await self.recorded(kind)
+        found = [payload for payload in known if facts.items() <= payload.items()]
+        assert found, f"no {kind} with {facts} among {known[-5:]}"
 
 
 @asynccontextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -12,17 +12,20 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 
 from tenantry.foundation.data import migrations
+from tenantry.foundation.domain import Domain
 
 TEMPLATE = "tenantry_template"
+_numbers = itertools.count(1)
 
 
 class Databases:
     """A server's databases: made from the template, dropped when the test is over."""
 
-    def __init__(self, owner_url: str) -> None:
+    def __init__(self, owner_url: str, *, plugins: Iterable[Domain] = ()) -> None:
+        """`plugins` have their tables in them too."""
         self._owner_url = owner_url
-        self._template = f"{TEMPLATE}_{os.getpid()}"
-        self._numbers = itertools.count(1)
+        self._template = f"{TEMPLATE}_{os.getpid()}_{next(_numbers)}"
+        self._histories = [domain.history for domain in plugins if domain.history is not None]
 
     def url(self, database: str) -> str:
         """The owner's URL of one database."""
@@ -31,7 +34,7 @@ class Databases:
     async def prepare(self) -> None:
         """Make and migrate the template."""
         await self._run(f'create database "{self._template}"')
-        await migrations.migrate(self.url(self._template), test_clock=True)
+        await migrations.migrate(self.url(self._template), test_clock=True, plugins=self._histories)
 
     async def forget(self) -> None:
         """Drop the template."""
@@ -40,7 +43,7 @@ class Databases:
     @asynccontextmanager
     async def fresh(self) -> AsyncIterator[str]:
         """The URL of a database that is nobody else's."""
-        name = f"test_{os.getpid()}_{next(self._numbers)}"
+        name = f"test_{os.getpid()}_{next(_numbers)}"
         await self._run(f'create database "{name}" template "{self._template}"')
         try:
             yield self.url(name)

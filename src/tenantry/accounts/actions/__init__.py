@@ -20,6 +20,7 @@ from tenantry.accounts.actions.exports import (
     what_is_held,
 )
 from tenantry.accounts.actions.guesses import forget_guesses, forget_old_guesses, guess
+from tenantry.accounts.actions.invited import invited_address, join_invited, take_in
 from tenantry.accounts.actions.links import forget_expired_links, forget_links
 from tenantry.accounts.actions.passwords import ask_password_reset, reset_password, set_password
 from tenantry.accounts.actions.profile import change_profile
@@ -35,12 +36,14 @@ from tenantry.accounts.actions.revocation import revoke_sessions, revoke_session
 from tenantry.accounts.actions.sealed import sealed_exports
 from tenantry.accounts.actions.sessions import (
     Scope,
+    bind_session,
     end_every_session,
     end_session,
     let_in,
     log_out,
     refresh_session,
     refuse_login,
+    role_of_member,
     start_session,
     use_session,
 )
@@ -54,6 +57,7 @@ __all__ = [
     "ask_password_reset",
     "ask_to_join",
     "ask_verification_again",
+    "bind_session",
     "change_address",
     "change_profile",
     "close_account",
@@ -67,7 +71,9 @@ __all__ = [
     "forget_old_guesses",
     "guess",
     "held_by_accounts",
+    "invited_address",
     "join",
+    "join_invited",
     "let_in",
     "log_out",
     "may_mail",
@@ -82,10 +88,12 @@ __all__ = [
     "revoke_session",
     "revoke_sessions",
     "revoke_sessions_of_everybody",
+    "role_of_member",
     "sealed_exports",
     "set_password",
     "start_session",
     "take_export",
+    "take_in",
     "use_session",
     "what_blocks_closing",
     "what_is_held",

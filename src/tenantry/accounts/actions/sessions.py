@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from tenantry.accounts.events import (
     End,
     LoginRefused,
     PasswordRehashed,
+    SessionBound,
     SessionEnded,
     SessionRefreshed,
     SessionStarted,
@@ -37,12 +39,22 @@ from tenantry.accounts.problems import (
 from tenantry.foundation.action import Refusal, action
 from tenantry.foundation.data.ids import new_id
 from tenantry.foundation.data.sql import maybe, run, values
-from tenantry.foundation.permission import HOUSE, ONESELF
+from tenantry.foundation.permission import HOUSE, ONESELF, Role
+from tenantry.foundation.question import Question
 from tenantry.foundation.refusals import SessionEnded as SessionHasEnded
 from tenantry.foundation.security.refresh import RefreshClaim
 from tenantry.foundation.security.rotation import Generation, decide
 from tenantry.foundation.security.rotation import Rotation as Step
 from tenantry.foundation.work import PersonWork, SystemWork
+
+
+def _first(answers: Sequence[Role | None]) -> Role | None:
+    return next((role for role in answers if role is not None), None)
+
+
+role_of_member: Question[[UUID, UUID], Role | None] = Question(
+    "role_of_member", "Which role has this person in this organization, if it is open to them?", settle=_first
+)
 
 Scope = Literal["local", "others", "all"]
 
@@ -138,7 +150,7 @@ rotate = maybe(
        and sessions.rotated_at > tenantry.now() - :idle::interval
        and users.id = sessions.user_id
        and users.disabled_at is null
- returning sessions.id as session_id, sessions.counter,
+ returning sessions.id as session_id, sessions.counter, sessions.org_id,
            users.id, users.email, users.name, users.locale, users.timezone, users.version, users.created_at,
            users.purge_at
     """,
@@ -161,7 +173,8 @@ async def _second_use(work: SystemWork, claim: RefreshClaim) -> tuple[User, Rota
         return Refusal(RefreshRefused())
     step = decide(claim.counter, Generation(session.counter, session.rotated_at), now=session.asked_at)
     if step is Step.SAME_SUCCESSOR:
-        return await queries.user_by_id(work, user_id=session.user_id), Rotation(session.id, session.counter)
+        same = Rotation(session.id, session.counter, session.org_id)
+        return await queries.user_by_id(work, user_id=session.user_id), same
     if step is not Step.KILL:
         return Refusal(RefreshRefused())
     await end_session(work, session_id=session.id, user_id=session.user_id, why="reuse")
@@ -180,8 +193,25 @@ use_own = run("""
 @action(requires=ONESELF, records=SessionUsed)
 async def use_session(work: PersonWork) -> None:
     """Write down that the browser that asks is still in use."""
-    if await use_own(work, session_id=work.session):
-        work.record(SessionUsed(user_id=work.person, session_id=work.session))
+    if await use_own(work, session_id=work.session_id):
+        work.record(SessionUsed(user_id=work.person, session_id=work.session_id))
+
+
+bind_own = run("""
+    update tenantry.sessions
+       set org_id = :org_id
+     where id = :session_id
+       and user_id = tenantry.person()
+       and ended_at is null
+""")
+
+
+@action(requires=ONESELF, records=SessionBound)
+async def bind_session(work: PersonWork, *, org_id: UUID | None) -> None:
+    """Bind the next access tokens of the device that asks to one organization, or to none."""
+    if not await bind_own(work, session_id=work.session_id, org_id=org_id):
+        raise SessionHasEnded
+    work.record(SessionBound(user_id=work.person, session_id=work.session_id, bound_to=org_id))
 
 
 end_one = values(

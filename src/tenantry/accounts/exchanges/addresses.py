@@ -29,6 +29,6 @@ async def confirm_address(call: Call, *, token: str) -> User:
     """Prove the new address with the link that it was mailed; only the person who asked can."""
     change_id = genuine(call, CHANGE, token)
     async with PersonWork(call, reading=True) as person:
-        user_id, session_id = person.person, person.session
+        user_id, session_id = person.person, person.session_id
     async with SystemWork(call, reason=ADDRESSES) as work:
         return await actions.change_address(work, user_id=user_id, session_id=session_id, change_id=change_id)

@@ -43,7 +43,7 @@ async def prove_password(call: Call, password: str) -> tuple[User, UUID]:
     Gives the person and the session that is asking.
     """
     async with PersonWork(call, reading=True) as person:
-        user, session_id = await queries.oneself(person), person.session
+        user, session_id = await queries.oneself(person), person.session_id
     email_key = read_address(user.email).key
     if isinstance(await try_password(call, email_key=email_key, password=password), Refusal):
         raise InvalidCredentials
@@ -57,6 +57,6 @@ async def prove_recently(call: Call, password: str | None) -> tuple[User, UUID]:
     if password is not None:
         return await prove_password(call, password)
     async with PersonWork(call, reading=True) as person:
-        if not await queries.signed_in_within(person, session_id=person.session, recent=RECENT):
+        if not await queries.signed_in_within(person, session_id=person.session_id, recent=RECENT):
             raise ProofNeeded
-        return await queries.oneself(person), person.session
+        return await queries.oneself(person), person.session_id

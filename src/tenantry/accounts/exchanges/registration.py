@@ -29,6 +29,21 @@ async def register(call: Call, *, address: MailAddress, name: str, password: str
     return call.runtime.one_time.issue(PROOF, registration_id, 0)
 
 
+@exchange(requires=ANYONE)
+async def register_invited(call: Call, *, address: MailAddress, name: str, password: str, token: str) -> SignedIn:
+    """Join with a mailed invite, which proves the address: in one step one has an account, is let in and signed in."""
+    # before anything is hashed or said of the address: only whoever has its mail may go on
+    async with SystemWork(call, reason=BEFORE_LOGIN, reading=True) as work:
+        if await actions.invited_address.ask(work, token) != address.key:
+            raise LinkInvalid
+    await call.runtime.passwords.admit()
+    refuse_weak(call, password, about=(address.typed, name))
+    hashed = await call.runtime.passwords.hash(password)
+    async with SystemWork(call, reason=BEFORE_LOGIN) as work:
+        user = await actions.join_invited(work, address=address, name=name, password_hash=hashed, token=token)
+        return hand_tokens(call, user, await actions.start_session(work, user_id=user.id))
+
+
 @exchange(requires=HOUSE)
 async def add_person(call: Call, *, address: MailAddress, name: str, password: str) -> User:
     """Give a person an account whose address an operator vouches for."""

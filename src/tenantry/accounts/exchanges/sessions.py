@@ -8,11 +8,12 @@ from tenantry.accounts import actions, queries
 from tenantry.accounts.actions import Scope
 from tenantry.accounts.exchanges.proving import try_password
 from tenantry.accounts.exchanges.tokens import BEFORE_LOGIN, SignedIn, hand_tokens
+from tenantry.accounts.models import Rotation, User
 from tenantry.accounts.problems import InvalidCredentials, RefreshRefused
 from tenantry.foundation.action import Refusal, exchange
 from tenantry.foundation.call import Actor, Call
 from tenantry.foundation.net.address import MailAddress
-from tenantry.foundation.permission import ANYONE
+from tenantry.foundation.permission import ANYONE, Role
 from tenantry.foundation.problems import Unauthenticated
 from tenantry.foundation.security.refresh import RefreshClaim
 from tenantry.foundation.security.tokens import BadToken
@@ -45,7 +46,17 @@ async def refresh(call: Call, *, token: str) -> SignedIn | Refusal:
     claim = _claim(call, token)
     async with SystemWork(call, reason=BEFORE_LOGIN) as work:
         refreshed = await actions.refresh_session(work, claim=claim)
-        return refreshed if isinstance(refreshed, Refusal) else hand_tokens(call, *refreshed)
+        if isinstance(refreshed, Refusal):
+            return refreshed
+        user, rotation = refreshed
+        return hand_tokens(call, user, rotation, role=await _role(work, user, rotation))
+
+
+async def _role(work: SystemWork, user: User, rotation: Rotation) -> Role | None:
+    """The person's role in the organization that the device is bound to; none if it was lost meanwhile."""
+    if rotation.org_id is None:
+        return None
+    return await actions.role_of_member.ask(work, user.id, rotation.org_id)
 
 
 @exchange(requires=ANYONE)

@@ -9,7 +9,8 @@ import msgspec
 from tenantry.accounts.models import Rotation, User
 from tenantry.accounts.problems import LinkInvalid
 from tenantry.foundation.call import Call
-from tenantry.foundation.data.ids import SESSION_ID, USER_ID
+from tenantry.foundation.data.ids import ORG_ID, SESSION_ID, USER_ID
+from tenantry.foundation.permission import Role
 from tenantry.foundation.security.tokens import BadToken
 
 BEFORE_LOGIN = "nobody is signed in yet"
@@ -36,9 +37,12 @@ def genuine(call: Call, purpose: str, token: str) -> UUID:
     return row
 
 
-def hand_tokens(call: Call, user: User, rotation: Rotation) -> SignedIn:
-    # before the commit: where there is no key to sign with, nothing has happened
+def hand_tokens(call: Call, user: User, rotation: Rotation, *, role: Role | None = None) -> SignedIn:
+    """The tokens of a device, bound to its organization if the person has a role there."""
     subject = {"subject": USER_ID.text(user.id), "session": SESSION_ID.text(rotation.session_id)}
+    if rotation.org_id is not None and role is not None:
+        subject |= {"org": ORG_ID.text(rotation.org_id), "role": role}
+    # before the commit: where there is no key to sign with, nothing has happened
     access, life = call.runtime.keys.issue(subject)
     refresh = call.runtime.refresh.issue(rotation.session_id, rotation.counter)
     return SignedIn(rotation.session_id, access, refresh, life, user)

@@ -69,7 +69,7 @@ async def sessions(work: PersonWork, query: SessionQuery) -> SessionList:
     One that is refreshed between two pages moves to the front in the order of use; in the order of age nothing moves.
     """
     found, after = await queries.devices.read(work, query, idle=SESSION_IDLE)
-    return SessionList(items=[_view(device, work.session) for device in found], next=after)
+    return SessionList(items=[_view(device, work.session_id) for device in found], next=after)
 
 
 @routes.delete("/users/me/sessions/{session}", requires=ONESELF, status=204, ids={"session": SESSION_ID})

@@ -20,9 +20,11 @@ from tenantry.accounts.inputs import (
 )
 from tenantry.accounts.problems import AddressTaken, InvalidCredentials, LinkInvalid, WeakPassword
 from tenantry.foundation.call import Call
-from tenantry.foundation.net.address import read_address
+from tenantry.foundation.net.address import MailAddress, read_address
 from tenantry.foundation.permission import ANYONE
 from tenantry.foundation.problems import FieldError, Invalid
+from tenantry.foundation.refusals import OrgClosed
+from tenantry.foundation.routes import Answered
 from tenantry.foundation.security.passwords import Busy
 from tenantry.foundation.text import Name
 from tenantry.foundation.wire import Wire
@@ -34,6 +36,7 @@ class NewRegistration(Wire):
     email: EmailText
     password: NewPassword
     name: Name
+    invite_token: TokenText | None = None
 
 
 class PendingRegistration(Wire):
@@ -66,16 +69,26 @@ class OneAddress(Wire):
     "/auth/register",
     requires=ANYONE,
     status=202,
-    problems=(WeakPassword, Busy),
+    also={200: SIGNED_IN},
+    problems=(WeakPassword, Busy, LinkInvalid, AddressTaken, OrgClosed),
     limits=(REGISTER, REGISTER_SOURCE),
     example=CREDENTIALS | {"name": "Ada Lovelace"},
     answer_example={"registration": "AZOX1vK0c2i0bG9uZw.c2lnbmF0dXJl"},
 )
-async def register(call: Call, body: NewRegistration) -> PendingRegistration:
-    """Ask to join; a mail with a link follows, whether or not the address is known."""
+async def register(call: Call, body: NewRegistration) -> PendingRegistration | Answered[Tokens]:
+    """Ask to join; a mail with a link follows, known address or not. With an invite to the address: join at once."""
     address = read_address(body.email)
+    if body.invite_token is not None:
+        return Answered(200, await _joined(call, address, body, body.invite_token))
     proof = await exchanges.register(call, address=address, name=body.name, password=body.password)
     return PendingRegistration(registration=proof)
+
+
+async def _joined(call: Call, address: MailAddress, body: NewRegistration, token: str) -> Tokens:
+    signed_in = await exchanges.register_invited(
+        call, address=address, name=body.name, password=body.password, token=token
+    )
+    return tokens_view(signed_in)
 
 
 @routes.post(

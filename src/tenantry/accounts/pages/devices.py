@@ -32,7 +32,7 @@ async def devices_page(work: PersonWork, query: Done) -> Values:
     """Show the devices that are signed in, the one used last first; no more are signed in at a time than one page."""
     zone = ZoneInfo((await queries.oneself(work)).timezone)
     found, _ = await queries.devices.read(work, ListQuery(order="-last_used_at"), idle=SESSION_IDLE)
-    shown = [_shown(device, work.session, zone) for device in found]
+    shown = [_shown(device, work.session_id, zone) for device in found]
     return {"devices": shown, "zone": zone.key, "notice": NOTICES.get(query.done)}
 
 

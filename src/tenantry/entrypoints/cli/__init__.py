@@ -12,7 +12,7 @@ from typing import Any
 import typer
 from asyncpg.exceptions import PostgresError
 
-from tenantry.entrypoints.cli import dev, look, processes, reference, schema, secrets, seed, tokens
+from tenantry.entrypoints.cli import dev, look, plugins, processes, reference, schema, secrets, seed, tokens
 from tenantry.entrypoints.cli.assembly import Assembly
 from tenantry.entrypoints.cli.brought import beside_core
 from tenantry.entrypoints.port import PortTaken
@@ -50,7 +50,7 @@ def build(assembly: Assembly) -> typer.Typer:
         pretty_exceptions_enable=False,
         add_completion=True,
     )
-    for group in (processes, schema, look, reference, seed, dev, tokens, secrets):
+    for group in (processes, schema, look, plugins, reference, seed, dev, tokens, secrets):
         group.add_commands(app, assembly)
     return app
 

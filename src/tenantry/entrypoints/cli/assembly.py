@@ -15,10 +15,13 @@ class Assembly:
 
     def __init__(self, assemble: Callable[[], Any]) -> None:
         self._assemble = assemble
+        self._known: Registry | None = None
 
     def registry(self) -> Registry:
-        """Everything that the domains bring."""
-        return cast(Registry, self._assemble().registry())
+        """Everything that the domains bring; found once, because with plugins it is asked for often and costs more."""
+        if self._known is None:
+            self._known = cast(Registry, self._assemble().registry())
+        return self._known
 
     def reading(self) -> Reading:
         """The settings in force."""

@@ -25,7 +25,7 @@ DAY, HOUR, MINUTE = 86_400, 3600, 60
 
 def limits_of(registry: Registry) -> Iterator[Sequence[str]]:
     """Each limit's sentence, its value and where it is written; those of the mechanisms first, then by domain."""
-    for package in (*OURS, *map(_package, registry.domains)):
+    for package in (*OURS, *filter(None, map(_package, registry.domains))):
         for name, path in sorted(_files(package)):
             for constants, sentence in _documented(path):
                 values = [getattr(importlib.import_module(name), constant) for constant in constants]
@@ -34,9 +34,9 @@ def limits_of(registry: Registry) -> Iterator[Sequence[str]]:
 
 
 def _package(domain: Domain) -> str:
-    return next(module.__name__ for module in (domain.events, domain.problems, domain.jobs) if module).rpartition(".")[
-        0
-    ]
+    """Where a domain's files are; nothing for one that has none of those which its manifest holds as modules."""
+    files = (module.__name__ for module in (domain.events, domain.problems, domain.jobs) if module)
+    return next(files, "").rpartition(".")[0]
 
 
 def _files(package: str) -> Iterator[tuple[str, Path]]:

@@ -11,10 +11,12 @@ import msgspec
 import typer
 
 from tenantry.entrypoints.cli.assembly import Assembly
-from tenantry.foundation.action import every_verb
-from tenantry.foundation.readiness import Readiness
+from tenantry.foundation.action import Verb, every_verb
+from tenantry.foundation.domain import Registry
+from tenantry.foundation.readiness import Readiness, State
 from tenantry.foundation.runtime import Runtime
 from tenantry.foundation.security.secret import Secret
+from tenantry.foundation.tracing import questions_of
 from tenantry.settings import Reading, variable
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -29,7 +31,7 @@ def add_commands(app: typer.Typer, assembly: Assembly) -> None:
         registry = assembly.registry()
         rows = [
             {"method": route.method, "path": route.path, "operation": route.name, "permission": route.requires.name,
-             "roles": [], "public": route.public, "does": route.sentence}
+             "roles": list(route.requires.roles), "public": route.public, "does": route.sentence}
             for route in chain(registry.routes, registry.page_routes)
         ]  # fmt: skip
         _print(rows, as_json=as_json, columns=("method", "path", "permission", "does"))
@@ -45,7 +47,7 @@ def add_commands(app: typer.Typer, assembly: Assembly) -> None:
 
     @app.command()
     def explain(verb: Annotated[str, typer.Argument(help="Such as accounts.join.")], *, as_json: Json = False) -> None:
-        """Print what a verb does, who may use it, what it records and who listens."""
+        """Print what a verb does, who may use it, what it records, who listens, who is asked and what is around it."""
         registry = assembly.registry()
         found = next((known for _, known in every_verb() if known.name == verb), None)
         if found is None:
@@ -53,8 +55,9 @@ def add_commands(app: typer.Typer, assembly: Assembly) -> None:
             raise typer.Exit(1)
         heard = {event.kind: [job.kind for job in registry.listeners.get(event, ())] for event in found.records}
         row = {"verb": found.name, "does": found.sentence, "requires": found.requires.name,
-               "kind": "exchange" if found.exchange else "action", "records": heard}  # fmt: skip
-        _print([row], as_json=as_json, columns=("verb", "kind", "requires", "does", "records"))
+               "kind": "exchange" if found.exchange else "action", "records": heard,
+               "around": _around(found, registry), "asks": _asked(found, registry)}  # fmt: skip
+        _print([row], as_json=True, columns=()) if as_json else _tell(row)
 
     @app.command()
     def doctor(*, as_json: Json = False) -> None:
@@ -62,23 +65,58 @@ def add_commands(app: typer.Typer, assembly: Assembly) -> None:
         reading = assembly.reading()
         rows = [*_settings(reading)]
         runtime, _ = assembly.equip()
-        checks = asyncio.run(_checks(runtime))
+        state = asyncio.run(_state(runtime))
+        checks, plugins = dict(state.checks), _plugins(state, runtime)
         if as_json:
-            typer.echo(json.dumps({"settings": rows, "checks": checks}, indent=2))
+            typer.echo(json.dumps({"settings": rows, "checks": checks, "plugins": plugins}, indent=2))
         else:
             _print(rows, as_json=False, columns=("setting", "source", "value"))
             _print([{"check": name, "state": state} for name, state in checks.items()], as_json=False,
                    columns=("check", "state"))  # fmt: skip
-        if set(checks.values()) != {"ok"}:
+            _print(plugins, as_json=False, columns=("plugin", "state", "why"))
+        if not state.well:
             raise typer.Exit(3 if checks["database"] == "unreachable" else 1)
 
 
-async def _checks(runtime: Runtime) -> dict[str, str]:
+def _around(verb: Verb, registry: Registry) -> list[dict[str, Any]]:
+    return [
+        {"wrap": wrap.name, "optional": wrap.optional, "does": wrap.sentence}
+        for wrap in registry.wraps.get(verb.key, ())
+    ]
+
+
+def _asked(verb: Verb, registry: Registry) -> dict[str, list[str]]:
+    """The questions that a verb can ask, and the domains that answer each."""
+    return {
+        question.name: [domain.name for domain in registry.domains if question in domain.answers]
+        for question in questions_of(verb.function)
+    }
+
+
+def _tell(row: dict[str, Any]) -> None:
+    """One thing a line; a list is as many lines as it has members."""
+    for name, content in row.items():
+        if isinstance(content, dict):
+            for key, others in content.items():
+                typer.echo(f"{name}: {key} -> {', '.join(others) or 'nobody'}")
+        elif isinstance(content, list):
+            for member in content:
+                typer.echo(f"{name}: {member['wrap']}{' (optional)' * member['optional']}")
+        else:
+            typer.echo(f"{name}: {content}")
+
+
+async def _state(runtime: Runtime) -> State:
     await runtime.start()
     try:
-        return dict((await Readiness(runtime).state()).checks)
+        return await Readiness(runtime).state()
     finally:
         await runtime.stop()
+
+
+def _plugins(state: State, runtime: Runtime) -> list[dict[str, str]]:
+    reasons = {plugin.name: plugin.why for plugin in runtime.plugins}
+    return [{"plugin": name, "state": word, "why": reasons.get(name, "")} for name, word in state.plugins.items()]
 
 
 def _settings(reading: Reading) -> list[dict[str, str]]:

@@ -27,21 +27,33 @@ def add_commands(app: typer.Typer, assembly: Assembly) -> None:
     ) -> None:
         """Create or upgrade roles and schema; safe on every deploy, one migrator at a time."""
         settings = read_settings(needed=("database_url",)).settings
-        url = _owner_url(settings)
+        url, plugins = _owner_url(settings), _plugins(settings, assembly)
         if check or plan:
-            pending = asyncio.run(migrations.pending(url))
-            _show(pending, plan=plan)
+            pending = asyncio.run(migrations.pending(url, plugins))
+            _show(pending, plugins, plan=plan)
             raise typer.Exit(1 if check and pending else 0)
-        done = asyncio.run(
-            migrations.migrate(url, app_login=_app_login(settings, url), test_clock=bool(settings.test_clock))
-        )
+        login, clock = _app_login(settings, url), bool(settings.test_clock)
+        done = asyncio.run(migrations.migrate(url, app_login=login, test_clock=clock, plugins=plugins))
         typer.echo(f"migrated: {', '.join(done)}" if done else "nothing to migrate")
 
 
-def _show(pending: list[str], *, plan: bool) -> None:
+def _plugins(settings: Settings, assembly: Assembly) -> list[migrations.History]:
+    """The histories of the enabled plugins that work; without any, no domain has to be imported."""
+    if not settings.plugins:
+        return []
+    registry = assembly.registry()
+    for plugin in registry.plugins:
+        if plugin.state != "ok":
+            typer.echo(f"tenantry: the plugin {plugin.name} is left out: {plugin.why}", err=True)
+    return list(registry.histories.values())
+
+
+def _show(pending: list[str], plugins: list[migrations.History], *, plan: bool) -> None:
     if plan:
-        for revision in pending:
-            typer.echo(f"-- revision {revision}\n{migrations.sql_of(revision)}")
+        for history in (migrations.CORE, *plugins):
+            for revision in migrations.revisions(history):
+                if history.named(revision) in pending:
+                    typer.echo(f"-- revision {history.named(revision)}\n{migrations.sql_of(revision, history)}")
     else:
         typer.echo(f"to be migrated: {', '.join(pending)}" if pending else "nothing to migrate")
 

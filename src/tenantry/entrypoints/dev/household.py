@@ -17,6 +17,7 @@ from tenantry.entrypoints.dev.environment import development_environment
 from tenantry.entrypoints.port import PortTaken, refuse_taken_port
 from tenantry.foundation.data import migrations
 from tenantry.foundation.data.embedded import EmbeddedPostgres
+from tenantry.settings import plugins_named
 
 READY_WITHIN = 60.0
 # all of it is to be gone within 30 seconds, and PostgreSQL stops last
@@ -60,9 +61,7 @@ class Household:
         return 0
 
     def _live(self, environment: dict[str, str]) -> None:
-        url = environment.get("TENANTRY_DATABASE_DIRECT_URL") or environment["TENANTRY_DATABASE_URL"]
-        clock = bool(environment.get("TENANTRY_TEST_CLOCK"))
-        asyncio.run(migrations.migrate(environment.get("TENANTRY_MIGRATION_DATABASE_URL") or url, test_clock=clock))
+        self._migrate(environment)
         supervised = ("--supervisor", str(os.getpid()))
         serve = (
             *COMMAND,
@@ -88,6 +87,21 @@ class Household:
             for child in self._children:
                 child.keep_up()
             time.sleep(LOOK_EVERY)
+
+    def _migrate(self, environment: dict[str, str]) -> None:
+        if plugins_named(environ=environment):
+            # a process of its own: plugins are imported for it, and this one outlives what they do
+            command = (*COMMAND, "migrate")
+            done = subprocess.run(command, check=False, env=environment, stdin=subprocess.DEVNULL, stdout=sys.stderr)
+            if done.returncode and not self._core_is_migrated(environment):
+                raise NotStarted("The database could not be migrated; the lines above say why.")
+            return
+        clock = bool(environment.get("TENANTRY_TEST_CLOCK"))
+        asyncio.run(migrations.migrate(_owner_url(environment), test_clock=clock))
+
+    def _core_is_migrated(self, environment: dict[str, str]) -> bool:
+        """A plugin's revision that fails does not keep core from starting."""
+        return not asyncio.run(migrations.pending(_owner_url(environment)))
 
     def _plant(self, environment: dict[str, str]) -> None:
         """The demo, at the first start of a folder; while the API is still coming up."""
@@ -132,3 +146,8 @@ class Household:
 
     def _stop(self, *_: object) -> None:
         self._stopping = True
+
+
+def _owner_url(environment: dict[str, str]) -> str:
+    url = environment.get("TENANTRY_DATABASE_DIRECT_URL") or environment["TENANTRY_DATABASE_URL"]
+    return environment.get("TENANTRY_MIGRATION_DATABASE_URL") or url

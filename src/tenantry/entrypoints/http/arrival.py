@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from uuid_utils import uuid7
@@ -55,6 +56,7 @@ class Arrival(msgspec.Struct):
     route: str = "-"
     actor: str = "-"
     visit: Visit | None = None
+    bound: UUID | None = None
     cookie: bytes | None = None
     raised: Exception | None = None
     failure: Exception | None = None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from tenantry.entrypoints.http.arrival import Arrival
 from tenantry.entrypoints.http.cookies import give_visit, read_visit
 from tenantry.entrypoints.http.origins import SAFE_METHODS, CrossSite, refuse_other_sites
 from tenantry.foundation.call import NOBODY, Actor, Call
-from tenantry.foundation.data.ids import SESSION_ID, USER_ID
+from tenantry.foundation.data.ids import ORG_ID, SESSION_ID, USER_ID
 from tenantry.foundation.devices import device_used
 from tenantry.foundation.problems import Unauthenticated
 from tenantry.foundation.runtime import Runtime
@@ -18,7 +20,7 @@ async def authenticate(runtime: Runtime, arrival: Arrival, *, required: bool) ->
     """Who is calling. Where no credential is required a bad one counts as none."""
     header = arrival.headers.get(b"authorization")
     if header is not None:
-        return await _by_token(runtime, header, required=required)
+        return await _by_token(runtime, arrival, header, required=required)
     if b"cookie" in arrival.headers and (visitor := _by_cookie(runtime, arrival, required=required)):
         return visitor
     if required:
@@ -50,7 +52,7 @@ def _by_cookie(runtime: Runtime, arrival: Arrival, *, required: bool) -> Actor |
     return Actor("person", visit.person, visit.session)
 
 
-async def _by_token(runtime: Runtime, header: bytes, *, required: bool) -> Actor:
+async def _by_token(runtime: Runtime, arrival: Arrival, header: bytes, *, required: bool) -> Actor:
     scheme, _, token = header.partition(b" ")
     try:
         if scheme.lower() != b"bearer":
@@ -59,11 +61,20 @@ async def _by_token(runtime: Runtime, header: bytes, *, required: bool) -> Actor
         person, session = USER_ID.read(claims.sub), SESSION_ID.read(claims.sid)
         if person is None or session is None:
             raise Unauthenticated
+        if claims.org is not None:
+            arrival.bound = _org(claims.org)
     except (BadToken, Unauthenticated) as error:
         if required:
             raise _refused(error) from error
         return NOBODY
     return Actor("person", person, session)
+
+
+def _org(text: str) -> UUID:
+    org = ORG_ID.read(text)
+    if org is None:
+        raise Unauthenticated
+    return org
 
 
 def _refused(error: Exception) -> Unauthenticated:

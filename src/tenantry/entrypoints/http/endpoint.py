@@ -18,12 +18,13 @@ from tenantry.foundation.action import Refusal
 from tenantry.foundation.call import Actor, Call
 from tenantry.foundation.logs import on_behalf_of
 from tenantry.foundation.net.address import read_address
-from tenantry.foundation.problems import Malformed, NotFound, Unavailable
-from tenantry.foundation.routes import Route, Versioned, id_parameters
+from tenantry.foundation.problems import Malformed, MatchNeeded, NotFound, Unavailable
+from tenantry.foundation.routes import Answered, Route, Versioned, id_parameters
 from tenantry.foundation.runtime import Runtime
 from tenantry.foundation.security.limits import Limit, is_loopback, network
 from tenantry.foundation.security.turns import take_turns
 from tenantry.foundation.wire import decode, decode_query
+from tenantry.foundation.work import OrgWork, PersonWork
 
 DEADLINE = 10.0
 """Seconds to answer a request."""
@@ -53,7 +54,7 @@ async def calling(route: Route, runtime: Runtime, arrival: Arrival) -> Call:
     actor = await authenticate(runtime, arrival, required=not route.public)
     arrival.actor = actor.kind
     agent = arrival.header(b"user-agent") or ""
-    call = Call(runtime, actor, arrival.request_id, arrival.source, agent, route.even_closed)
+    call = Call(runtime, actor, arrival.request_id, arrival.source, agent, route.even_closed, arrival.bound)
     on_behalf_of.set(call)
     return call
 
@@ -73,9 +74,27 @@ async def _perform(route: Route, call: Call, given: dict[str, Any]) -> Any:
     if route.limits:
         await take_turns(call, _counted(route, call, given))
     if route.work is None:
-        return await route.handler(call, **given)
-    async with route.work(call, reading=route.method == "GET") as work:
+        return await route.handler(await _within(route, call, given), **given)
+    async with _opened(route.work, call, given, reading=route.method == "GET") as work:
+        work.require(route.requires)
         return await route.handler(work, **given)
+
+
+def _opened(
+    kind: type[PersonWork | OrgWork], call: Call, given: dict[str, Any], *, reading: bool
+) -> PersonWork | OrgWork:
+    if issubclass(kind, OrgWork):
+        return kind(call, given.pop("org"), reading=reading)
+    return kind(call, reading=reading)
+
+
+async def _within(route: Route, call: Call, given: dict[str, Any]) -> Call:
+    """The call as its exchange needs it: in an organization with the role that its caller has there."""
+    if not route.in_org:
+        return call
+    async with OrgWork(call, given.pop("org"), reading=True) as work:
+        work.require(route.requires)
+        return call.within(work.org, work.role)
 
 
 def _counted(route: Route, call: Call, given: dict[str, Any]) -> dict[Limit, str]:
@@ -110,6 +129,8 @@ async def _input(route: Route, scope: dict[str, Any], receive: Any, arrival: Arr
             given["body"] = decode(body, route.body)
         elif body:
             raise Malformed("This operation takes no body.")
+    if route.needs_match and b"if-match" not in arrival.headers:
+        raise MatchNeeded
     if "if_match" in route.takes:
         given["if_match"] = read_tag(arrival.header(b"if-match"), mark_of(scope["path"], actor))
     return given
@@ -121,6 +142,8 @@ def _reply(route: Route, answer: Any, arrival: Arrival, path: str, actor: Actor)
         return problem_reply(answer.problem, arrival.request_id)
     if isinstance(answer, Versioned):
         return _versioned(route, answer, arrival, write_tag(answer.version, mark_of(path, actor)))
+    if isinstance(answer, Answered):
+        return Reply(answer.status, encode(answer.value), [JSON])
     if answer is None:
         return Reply(route.status)
     return Reply(route.status, encode(answer), [JSON])

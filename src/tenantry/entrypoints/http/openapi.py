@@ -22,6 +22,7 @@ from tenantry.foundation.problems import (
     Internal,
     Invalid,
     Malformed,
+    MatchNeeded,
     MethodNotAllowed,
     NotFound,
     Problem,
@@ -31,7 +32,7 @@ from tenantry.foundation.problems import (
     UnsupportedMediaType,
     every_problem,
 )
-from tenantry.foundation.refusals import AccountClosed, NoSpace, Overloaded, SessionEnded
+from tenantry.foundation.refusals import AccountClosed, NoSpace, OrgClosed, Overloaded, SessionEnded
 from tenantry.foundation.routes import Route
 from tenantry.foundation.security.limits import RateLimited
 from tenantry.settings import Settings
@@ -68,7 +69,7 @@ _PARAMETER = re.compile(r"\{(\w+)\}")
 
 def describe(registry: Registry, settings: Settings) -> dict[str, Any]:
     """The whole document."""
-    schemas = _schemas(route.answer for route in registry.routes)
+    schemas = _schemas(shape for route in registry.routes for shape in (route.answer, route.other))
     bodies = [route.body for route in registry.routes if route.body is not None]
     schemas |= {name: _without_nul(schema) for name, schema in _schemas(bodies).items()}
     for body in bodies:
@@ -130,6 +131,7 @@ def _operation(route: Route) -> dict[str, Any]:
         "summary": route.sentence,
         "security": [] if route.public else [{"bearer": []}, {"cookie": []}],
         "x-permission": route.requires.name,
+        "x-roles": list(route.requires.roles),
         "responses": _responses(route),
     }
     if parameters := [*_path_parameters(route), *_query_parameters(route), *_header_parameters(route)]:
@@ -173,7 +175,7 @@ def _header_parameters(route: Route) -> Iterable[dict[str, Any]]:
         yield {
             "name": "If-Match",
             "in": "header",
-            "required": False,
+            "required": route.needs_match,
             "description": "The `ETag` that was read; another one by now answers 412.",
             "schema": {"anyOf": [{"type": "string", "pattern": '^"v[0-9]{1,9}-[0-9a-f]{8}"$'}, {"const": "*"}]},
             "example": '"v1-5f0c1a2b"',
@@ -197,6 +199,9 @@ def _responses(route: Route) -> dict[str, Any]:
     if _is_struct(route.answer):
         good["content"] = {"application/json": _content(route.answer, route.answer_example)}
     responses = {str(route.status): good}
+    for status, example in route.also.items():
+        content = {"application/json": _content(route.other, example)}
+        responses[str(status)] = {"description": "Done.", "headers": headers, "content": content}
     if route.versioned and route.method == "GET":
         responses["304"] = {"description": "Not changed since the version in If-None-Match.", "headers": headers}
     by_status: dict[int, list[type[Problem]]] = defaultdict(list)
@@ -218,10 +223,14 @@ def _problems(route: Route) -> Iterable[type[Problem]]:
             yield from WITH_BODY
     if not route.public:
         yield from (Unauthenticated, SessionEnded, Forbidden)
-        if not route.even_closed:
+        if not route.even_closed or route.in_org:
             yield AccountClosed
+        if route.in_org and not route.even_closed:
+            yield OrgClosed
     elif any(issubclass(problem, Unauthenticated) for problem in route.problems):
         yield from (Unauthenticated, SessionEnded)
+    if route.needs_match:
+        yield MatchNeeded
     if route.ids:
         yield NotFound
 

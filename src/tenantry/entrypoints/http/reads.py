@@ -9,7 +9,7 @@ from tenantry.entrypoints.http.arrival import Arrival
 from tenantry.entrypoints.http.endpoint import Endpoint
 from tenantry.entrypoints.http.reply import Reply, json_reply
 from tenantry.foundation.problems import Unavailable
-from tenantry.foundation.readiness import Readiness
+from tenantry.foundation.readiness import Readiness, State
 from tenantry.foundation.runtime import Runtime
 
 
@@ -42,8 +42,8 @@ def _readyz(readiness: Readiness) -> Endpoint:
     async def readyz(scope: dict[str, Any], receive: Any, arrival: Arrival) -> Reply:
         state = await readiness.state()
         if not state.ready:
-            raise NotReady(more={"checks": state.checks})
-        return json_reply({"status": "ready", "checks": state.checks})
+            raise NotReady(more={"checks": state.checks, **_plugins(state)})
+        return json_reply({"status": "ready", "checks": state.checks, **_plugins(state)})
 
     return readyz
 
@@ -51,9 +51,14 @@ def _readyz(readiness: Readiness) -> Endpoint:
 def _healthz(readiness: Readiness) -> Endpoint:
     async def healthz(scope: dict[str, Any], receive: Any, arrival: Arrival) -> Reply:
         state = await readiness.state()
-        return json_reply({"status": "ok" if state.ready else "degraded", **state.checks})
+        return json_reply({"status": "ok" if state.well else "degraded", **state.checks, **_plugins(state)})
 
     return healthz
+
+
+def _plugins(state: State) -> dict[str, Any]:
+    """How the enabled plugins stand, where there are any."""
+    return {"plugins": state.plugins} if state.plugins else {}
 
 
 def _jwks(runtime: Runtime) -> Endpoint:

@@ -45,6 +45,21 @@ def person_context(person: UUID, session: UUID, *, even_closed: bool = False) ->
     return f"set local role {APP};select tenantry.enter({_uuid(person)},{_uuid(session)}{closed})"
 
 
+def org_context(person: UUID, session: UUID, org: UUID, *, even_closed: bool = False) -> str:
+    """The opening words of a transaction in an organization; they refuse whoever is no member of it.
+
+    PostgreSQL answers them with as many rows as the member's role ranks: it is all that such an answer can tell.
+    """
+    closed = ",true" if even_closed else ""
+    entering = f"tenantry.enter_org({_uuid(person)},{_uuid(session)},{_uuid(org)}{closed})"
+    return f"set local role {APP};select from {entering}"
+
+
+def rank_answered(tag: str) -> int:
+    """The rank of the role that an organization's opening words were answered with; the lowest is 1."""
+    return int(tag.removeprefix("SELECT "))
+
+
 def system_context() -> str:
     """The opening words of a transaction of the house itself."""
     return f"set local role {SYSTEM}"
@@ -114,7 +129,7 @@ class Database:
     @asynccontextmanager
     async def transaction(self, context: str) -> AsyncIterator[Connection[Any]]:
         """A transaction opened in one message; committed at the end, rolled back by whatever is raised inside."""
-        connection = await self.begin(context)
+        connection, _ = await self.begin(context)
         try:
             yield connection
             await commit(connection)
@@ -125,9 +140,10 @@ class Database:
             raise
         self.pool.release(connection)
 
-    async def begin(self, context: str, *, reading: bool = False) -> Connection[Any]:
+    async def begin(self, context: str, *, reading: bool = False) -> tuple[Connection[Any], str]:
         """Open a transaction in a context; whoever calls ends it with `commit` and a release, or with `abandon`.
 
+        Gives its connection, and what PostgreSQL answered to the last of the context's words.
         One that was opened for reading can change nothing, says PostgreSQL, and may be ended with `leave` too.
         """
         opening = f"begin{' read only' if reading else ''};{self.clock.statement()}{context}"
@@ -142,13 +158,13 @@ class Database:
             except LOST as error:
                 raise DatabaseUnavailable from error
 
-    async def _open(self, opening: str) -> Connection[Any]:
+    async def _open(self, opening: str) -> tuple[Connection[Any], str]:
         connection = await self.pool.acquire()
         if connection.is_in_transaction():
             # somebody only read in it, and left
             opening = f"rollback;{opening}"
         try:
-            await connection.execute(opening, timeout=OPENING_WITHIN)
+            answered = await connection.execute(opening, timeout=OPENING_WITHIN)
         except (PostgresConnectionError, OperatorInterventionError):
             self.pool.discard(connection)
             raise
@@ -159,7 +175,7 @@ class Database:
             # unanswered: it may be in the transaction by the time that somebody else would use it
             self.pool.discard(connection)
             raise
-        return connection
+        return connection, answered
 
     async def leave(self, connection: Connection[Any]) -> None:
         """Give back a connection in a transaction opened for reading: the next one on it ends that, or we soon do.

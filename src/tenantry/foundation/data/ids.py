@@ -49,9 +49,10 @@ def _read(body: str) -> UUID | None:
     return UUID(bytes=b32decode(b"AAAAAA" + body.encode().translate(_FROM_TEXT))[4:])
 
 
-# people and their sessions are named on the ground floor, because every access token names them
+# people, their sessions and organizations are named on the ground floor, because access tokens name them
 USER_ID = IdKind("usr")
 SESSION_ID = IdKind("ses")
+ORG_ID = IdKind("org")
 
 
 def new_id() -> UUID:

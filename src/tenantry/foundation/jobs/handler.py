@@ -16,6 +16,7 @@ from tenantry.foundation.events.event import Event
 from tenantry.foundation.jobs.job import NewJob
 from tenantry.foundation.jobs.run import GiveUp, Job, LeaseLost, Retry
 from tenantry.foundation.jobs.schedule import Schedule
+from tenantry.foundation.naming import named
 
 __all__ = ["GiveUp", "Handler", "Job", "LeaseLost", "Retry", "collect", "every", "handles", "on"]
 
@@ -107,9 +108,8 @@ def _handlers(module: ModuleType) -> Iterator[Handler]:
 
 
 def _handler(function: Callable[..., Awaitable[None]], mark: Mark) -> Handler:
-    domain = function.__module__.removeprefix("tenantry.").partition(".")[0]
     return Handler(
-        kind=mark.kind or f"{domain}.{function.__name__}",
+        kind=mark.kind or named(function.__module__, function.__name__),
         function=function,
         args=_args(function, mark),
         event=mark.event,

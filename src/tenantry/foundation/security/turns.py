@@ -122,6 +122,25 @@ async def spend_turn(work: Work, limit: Limit, subject: str) -> bool:
     return bool(await take_one(work, key=key, gap=gap, span=span))
 
 
+wait_for_one = value(
+    float,
+    """
+    select extract(epoch from full_at - tenantry.now())::double precision + :gap::double precision
+           - :span::double precision
+      from tenantry.limits
+     where key = :key
+    """,
+)
+
+
+async def demand_turn(work: Work, limit: Limit, subject: str) -> None:
+    """Take a turn in the work's own commit, or refuse and say in RateLimited how long to wait."""
+    if await spend_turn(work, limit, subject):
+        return
+    key, gap, span = work.runtime.buckets.name(limit, subject), limit.gap.total_seconds(), limit.per.total_seconds()
+    raise RateLimited(spent={limit: await wait_for_one(work, key=key, gap=gap, span=span) or 1.0})
+
+
 async def forget_returned(work: SystemWork, *, most: int) -> int:
     """Remove rows whose turns are all back; says how many."""
     return await forget(work, most=most)

@@ -38,7 +38,9 @@ comment on column tenantry.jobs.version is 'of the arguments, so that older ones
 
 create index jobs_due on tenantry.jobs (queue, priority, lane, seq) where due;
 create index jobs_later on tenantry.jobs (run_at) where not due;
-create unique index one_waiting_job_per_key on tenantry.jobs (kind, unique_key) where unique_key is not null;
+-- how those of a purged organization are found; due ones, the many, stand in their lane and not in here
+create index jobs_later_of_org on tenantry.jobs (org_id) where not due and org_id is not null;
+create unique index one_waiting_job_per_key on tenantry.jobs (kind, lane, unique_key) where unique_key is not null;
 """
 
 RUNS = """
@@ -87,6 +89,7 @@ create table tenantry.dead_letters (
 );
 comment on table tenantry.dead_letters is 'jobs that nobody will try again by themselves, and why';
 create index dead_letters_by_time on tenantry.dead_letters (died_at);
+create index dead_letters_of_org on tenantry.dead_letters (org_id) where org_id is not null;
 
 create table tenantry.job_schedules (
     kind text        not null constraint job_schedules_key primary key,

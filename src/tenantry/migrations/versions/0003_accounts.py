@@ -44,11 +44,14 @@ create table tenantry.sessions (
     source       text        not null,
     network      text        not null,
     agent        text        not null,
+    org_id       uuid,
     constraint ended_with_reason check ((ended_at is null) = (ended_why is null))
 ) with (fillfactor = 80);
 comment on table tenantry.sessions is 'signed-in devices; the counter is the only refresh token that counts';
 comment on column tenantry.sessions.network is 'the /24 or /64 of the source: how, with the agent, a device is known';
+comment on column tenantry.sessions.org_id is 'the only organization that its next access tokens open; null for all';
 create index sessions_of_user on tenantry.sessions (user_id);
+create index sessions_in_org on tenantry.sessions (org_id, user_id) where org_id is not null;
 -- neither changes at a refresh, so that one stays on its page
 create index sessions_by_end on tenantry.sessions (least(ended_at, expires_at));
 """
@@ -100,7 +103,7 @@ create policy living on tenantry.sessions for update to tenantry_app
     using (user_id = (select tenantry.person()) and ended_at is null)
     with check (user_id = (select tenantry.person()));
 create policy house on tenantry.sessions to tenantry_system using (true);
-grant select, update (rotated_at, ended_at, ended_why) on tenantry.sessions to tenantry_app;
+grant select, update (rotated_at, ended_at, ended_why, org_id) on tenantry.sessions to tenantry_app;
 grant select, insert, update, delete on tenantry.sessions to tenantry_system;
 
 alter table tenantry.registrations enable row level security;

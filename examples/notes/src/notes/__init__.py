@@ -1,0 +1,1 @@
+"""Notes: the smallest real product on Tenantry."""

@@ -1,0 +1,30 @@
+"""What can have happened to a note."""
+
+from uuid import UUID
+
+from tenantry import Event
+
+
+class NoteWritten(Event):
+    """A member wrote something down."""
+
+    kind = "notes.note_written"
+    org_id: UUID
+    user_id: UUID
+    note_id: UUID
+
+
+class NoteShared(Event):
+    """A note was shown to everybody in its organization."""
+
+    kind = "notes.note_shared"
+    org_id: UUID
+    note_id: UUID
+
+
+class NoteRemoved(Event):
+    """A note was thrown away."""
+
+    kind = "notes.note_removed"
+    org_id: UUID
+    note_id: UUID

@@ -1,0 +1,22 @@
+"""Reads of notes: one's own, and what others of the organization share."""
+
+from notes.models import Note
+from tenantry import Listing, many
+
+newest_first = many(
+    Note,
+    """
+    select id, text, shared, created_at
+      from notes.notes
+     where org_id = tenantry.org()
+       and (shared or author_id = tenantry.person())
+       and (:q::text is null or words @@ websearch_to_tsquery('simple', :q))
+       and (:tag::text is null or id in (select note_id from notes.tags where org_id = tenantry.org() and tag = :tag))
+       and (created_at, id) < (coalesce(:after_key, 'infinity'::timestamptz),
+                               coalesce(:after_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid))
+     order by created_at desc, id desc
+     limit :rows
+    """,
+)
+
+notes = Listing("notes.notes", {"-created_at": newest_first})

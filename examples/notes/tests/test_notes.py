@@ -1,0 +1,75 @@
+"""Notes: written, found, shared and thrown away, each in its organization."""
+
+from __future__ import annotations
+
+import asyncpg
+
+from tenantry.testing import Client, Installation, Team, cross_tenant_matrix, fate_faults, statement_faults, wall_faults
+
+
+async def _write(team: Team, who: Client, text: str) -> str:
+    answer = await who.post(f"{team.path}/notes", {"text": text})
+    assert answer.status == 201, answer
+    return str(answer.json["id"])
+
+
+async def _found(team: Team, who: Client, query: str = "") -> list[str]:
+    return [note["text"] for note in (await who.get(f"{team.path}/notes{query}")).json["items"]]
+
+
+async def test_a_note_is_its_authors_until_it_is_shared(house: Installation, team: Team) -> None:
+    note = await _write(team, team.member, "Buy milk.")
+    assert await _found(team, team.member) == ["Buy milk."]
+    assert await _found(team, team.owner) == []
+    assert (await team.member.post(f"{team.path}/notes/{note}/sharing")).json["shared"] is True
+    assert await _found(team, team.owner) == ["Buy milk."]
+    await house.assert_recorded("notes.note_shared")
+
+
+async def test_nobody_shares_or_removes_what_is_not_theirs(team: Team) -> None:
+    note = await _write(team, team.member, "Mine.")
+    for who in (team.owner, team.admin, team.stranger):
+        assert (await who.post(f"{team.path}/notes/{note}/sharing")).status == 404
+        assert (await who.delete(f"{team.path}/notes/{note}")).status == 404
+    assert (await team.member.delete(f"{team.path}/notes/{note}")).status == 204
+    assert await _found(team, team.member) == []
+
+
+async def test_notes_are_found_by_their_words(team: Team) -> None:
+    for text in ("Buy milk and bread.", "Call the bank.", "Milk the cow."):
+        await _write(team, team.member, text)
+    assert await _found(team, team.member, "?q=milk") == ["Milk the cow.", "Buy milk and bread."]
+    assert await _found(team, team.member, "?q=milk%20-cow") == ["Buy milk and bread."]
+
+
+async def test_hashtags_are_kept_by_a_job(house: Installation, team: Team) -> None:
+    await _write(team, team.member, "Paint the shed #Home #summer")
+    await _write(team, team.member, "Paint nothing")
+    assert await _found(team, team.member, "?tag=home") == []
+    await house.drain_jobs()
+    assert await _found(team, team.member, "?tag=home") == ["Paint the shed #Home #summer"]
+
+
+async def test_who_is_removed_leaves_no_private_notes_behind(house: Installation, team: Team) -> None:
+    shared = await _write(team, team.member, "For all.")
+    await team.member.post(f"{team.path}/notes/{shared}/sharing")
+    await _write(team, team.member, "For me.")
+    assert (await team.owner.delete(f"{team.path}/members/{team.member.user_id}")).status == 204
+    left = await house.rows("select text from notes.notes where text in ('For all.', 'For me.')")
+    assert [row["text"] for row in left] == ["For all."]
+
+
+async def test_no_note_reaches_another_organization(house: Installation) -> None:
+    report = await cross_tenant_matrix(house)
+    assert report.requests > 0
+    assert not report.leaks, report
+
+
+async def test_the_schema_keeps_to_the_rules(house: Installation) -> None:
+    owner: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(house.runtime.database.url)
+    try:
+        assert not await wall_faults(owner, "notes")
+        assert not await fate_faults(owner, house.registry)
+        assert not await statement_faults(owner, "notes")
+    finally:
+        await owner.close()
