@@ -12,7 +12,7 @@ import msgspec
 
 from tenantry.foundation.call import Call
 from tenantry.foundation.data.database import system_context
-from tenantry.foundation.data.sql import many, run, value
+from tenantry.foundation.data.sql import many, run, value, values
 from tenantry.foundation.runtime import Runtime
 from tenantry.foundation.security.limits import Limit, RateLimited
 from tenantry.foundation.work import SystemWork, Work
@@ -133,12 +133,46 @@ wait_for_one = value(
 )
 
 
-async def demand_turn(work: Work, limit: Limit, subject: str) -> None:
-    """Take a turn in the work's own commit, or refuse and say in RateLimited how long to wait."""
-    if await spend_turn(work, limit, subject):
-        return
+# in the order asked, so that what only this work asks for is held before what others wait for as well
+take_each = values(
+    str,
+    """
+    with asked as (
+        select key, gap * interval '1 second' as gap, span * interval '1 second' as span, place
+          from unnest(:keys::text[], :gaps::double precision[], :spans::double precision[])
+               with ordinality as asked (key, gap, span, place)
+    )
+    insert into tenantry.limits as kept (key, full_at)
+    select key, tenantry.now() + gap
+      from asked
+     order by place
+        on conflict (key) do update
+       set full_at = greatest(kept.full_at, tenantry.now()) + (excluded.full_at - tenantry.now())
+     where greatest(kept.full_at, tenantry.now()) + (excluded.full_at - tenantry.now())
+           <= tenantry.now() + (select span from asked where asked.key = excluded.key)
+    returning key
+    """,
+)
+
+
+async def spend_turns(work: Work, asked: Mapping[Limit, str]) -> set[Limit]:
+    """Take a turn of each limit for whom it counts, in the work's own commit; gives the limits that had one left."""
+    if not counted(work.runtime):
+        return set(asked)
+    rows = {work.runtime.buckets.name(limit, subject): limit for limit, subject in asked.items()}
+    taken = await take_each(
+        work,
+        keys=list(rows),
+        gaps=[limit.gap.total_seconds() for limit in rows.values()],
+        spans=[limit.per.total_seconds() for limit in rows.values()],
+    )
+    return {rows[key] for key in taken}
+
+
+async def spent(work: Work, limit: Limit, subject: str) -> RateLimited:
+    """The refusal of a limit without a turn left, with how long to wait for one."""
     key, gap, span = work.runtime.buckets.name(limit, subject), limit.gap.total_seconds(), limit.per.total_seconds()
-    raise RateLimited(spent={limit: await wait_for_one(work, key=key, gap=gap, span=span) or 1.0})
+    return RateLimited(spent={limit: await wait_for_one(work, key=key, gap=gap, span=span) or 1.0})
 
 
 async def forget_returned(work: SystemWork, *, most: int) -> int:

@@ -19,7 +19,7 @@ from tenantry.foundation.net.address import MailAddress
 from tenantry.foundation.permission import Role
 from tenantry.foundation.problems import NotFound, Problem
 from tenantry.foundation.refusals import OrgClosed
-from tenantry.foundation.security.turns import demand_turn, spend_turn
+from tenantry.foundation.security.turns import spend_turns, spent
 from tenantry.foundation.work import OrgWork, Work
 from tenantry.orgs.events import InviteResent, InviteRevoked, InviteSent
 from tenantry.orgs.inputs import INVITE_MAILS, INVITE_MAILS_OF_ADDRESS, INVITE_MAILS_OF_ORG
@@ -37,15 +37,25 @@ async def hold_open_org(work: Work, org_id: UUID) -> None:
 
 
 class Known(msgspec.Struct, frozen=True):
-    """What an organization knows before it invites an address: whether it is a member's, and how many invites wait."""
+    """What an organization knows of an address before it invites it; and how many of its invites wait for an answer."""
 
     member: bool
     waiting: int
+    pending_id: UUID | None
+    pending_role: Role | None
 
 
 known_of = one(
     Known,
     """
+    with pending as (
+        select id, role
+          from tenantry.invites
+         where org_id = tenantry.org()
+           and email_key = :email_key
+           and status = 'pending'
+           for update
+    )
     select exists (select
                      from tenantry.members
                      join tenantry.users on users.id = members.user_id
@@ -54,21 +64,12 @@ known_of = one(
            (select count(*)
               from tenantry.invites
              where org_id = tenantry.org()
-               and status = 'pending') as waiting
+               and status = 'pending') as waiting,
+           pending.id as pending_id, pending.role as pending_role
+      from (select) as always
+      left join pending on true
     """,
     not_null=("member", "waiting"),
-)
-
-pending_for_update = maybe(
-    Claim,
-    """
-    select id, org_id, email, email_key, role, status, generation, invited_by, user_id
-      from tenantry.invites
-     where org_id = tenantry.org()
-       and email_key = :email_key
-       and status = 'pending'
-       for update
-    """,
 )
 
 keep_invite = one(
@@ -99,17 +100,16 @@ async def invite(work: OrgWork, *, address: MailAddress, role: Role) -> Placed:
     _refuse_above(work, role)
     await hold_open_org(work, work.org)
     known = await _no_member(work, address.key)
-    pending = await pending_for_update(work, email_key=address.key)
-    if pending is not None:
-        _refuse_above(work, pending.role)
+    if known.pending_role is not None:
+        _refuse_above(work, known.pending_role)
     elif known.waiting >= MOST_PENDING:
         raise TooManyInvites
     muted = await _muted(work, address.key)
     given = {"email": address.typed, "role": role, "muted": muted, "life": INVITE_LIFE}
-    if pending is None:
+    if known.pending_id is None:
         placed = Placed(await keep_invite(work, id=new_id(), email_key=address.key, **given), new=True)
     else:
-        placed = Placed(await renew_invite(work, id=pending.id, **given), new=False)
+        placed = Placed(await renew_invite(work, id=known.pending_id, **given), new=False)
     work.record(InviteSent(org_id=work.org, **_facts(placed.invite)))
     return placed
 
@@ -128,10 +128,13 @@ async def _no_member(work: OrgWork, email_key: str) -> Known:
 
 async def _muted(work: OrgWork, email_key: str) -> bool:
     """Count the mail that is to go out; whether it stays in because others write to this address as well."""
-    await demand_turn(work, INVITE_MAILS, f"{work.org}\0{email_key}")
-    await demand_turn(work, INVITE_MAILS_OF_ORG, str(work.org))
+    loud = {INVITE_MAILS: f"{work.org}\0{email_key}", INVITE_MAILS_OF_ORG: str(work.org)}
     # the last: its row is other organizations' too, which wait for this commit
-    return not await spend_turn(work, INVITE_MAILS_OF_ADDRESS, email_key)
+    taken = await spend_turns(work, loud | {INVITE_MAILS_OF_ADDRESS: email_key})
+    for limit, subject in loud.items():
+        if limit not in taken:
+            raise await spent(work, limit, subject)
+    return INVITE_MAILS_OF_ADDRESS not in taken
 
 
 def _facts(sent: Invite) -> dict[str, Any]:
