@@ -7,6 +7,7 @@ import itertools
 import os
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from functools import cached_property
 from typing import Any, TypeVar
 
 import pytest
@@ -16,8 +17,10 @@ from tenantry.entrypoints.http.arrival import Arrival
 from tenantry.entrypoints.http.witness import Witness
 from tenantry.foundation.data.ids import SESSION_ID, USER_ID
 from tenantry.foundation.domain import Registry
+from tenantry.foundation.permission import Role
 from tenantry.testing import Client, Databases, Installation, Response, installed
 from tenantry.testing.installation import PASSWORD
+from tenantry.testing.team import add_member
 
 PATIENCE = 20
 NEW_PASSWORD = "seven lanterns over the harbour"
@@ -49,6 +52,7 @@ class Pocket:
     def __init__(self, house: Installation, person: Client, loop: asyncio.AbstractEventLoop) -> None:
         self._house, self._person, self._loop = house, person, loop
         self._numbers = itertools.count(1)
+        self._slug = ""
         self._fitting: dict[str, Callable[[Mapping[str, Any], Tokens], Members]] = {
             "accounts.register": lambda *_: {"email": self._address(), "password": PASSWORD},
             "accounts.verify_email": lambda body, _: self._proofs(body),
@@ -70,23 +74,78 @@ class Pocket:
             "accounts.reopen_me": lambda _, who: self._closed(who),
             "accounts.ask_export": lambda *_: {},
             "accounts.take_export": lambda _, who: {"token": self._export_token(who)},
+            "orgs.transfer_ownership": lambda *_: {"user_id": self._fellow.user_id},
+            "orgs.accept_invite": lambda _, who: {"invite": self._invited(who), "token": None},
+            "orgs.change_org": lambda body, _: {"slug": f"fuzz-{next(self._numbers)}"} if "slug" in body else {},
+            "orgs.close_org": lambda *_: {"slug": self._slug},
+            "orgs.reopen_org": lambda *_: {"slug": self._slug},
+        }
+        # where each happens: an organization of the person's own, or the one that invites them
+        self._places: dict[str, Callable[[Tokens], dict[str, str]]] = {
+            "accounts.end_session": lambda _: {"session": self._session()},
+            "orgs.member": self._beside,
+            "orgs.change_role": self._beside,
+            "orgs.remove_member": self._beside,
+            "orgs.transfer_ownership": self._beside,
+            "orgs.leave": lambda who: self._beside(who, role="owner"),
+            "orgs.resend_invite": self._with_invite,
+            "orgs.revoke_invite": self._with_invite,
+            "orgs.decline_invite": lambda who: {"invite": self._invited(who)},
+            "orgs.reopen_org": self._closed_org,
+        } | {
+            f"orgs.{name}": lambda who: {"org": self._org(who)}
+            for name in ("org", "change_org", "members", "invites", "invite", "invite_many", "close_org")
         }
 
     def visitor(self, operation: str) -> Tokens:
         """Tokens of a new device, so that a request that signs out spoils no other; of a new person where need be."""
-        return self._join() if operation in self._changing else self._sign_in()
+        alone = operation in self._changing or operation.startswith("orgs.")
+        return self._join() if alone else self._sign_in()
 
     def fitting(self, operation: str, body: Mapping[str, Any], who: Tokens) -> Members:
         """Members that turn a well-formed body into one that the house has a reason to accept."""
         make = (self._fitting | self._changing).get(operation)
         return make(body, who) if make else {}
 
-    def path(self, operation: str) -> dict[str, str]:
+    def path(self, operation: str, who: Tokens) -> dict[str, str]:
         """Ids in an operation's path that name something of the person's."""
-        if operation != "accounts.end_session":
-            return {}
+        place = self._places.get(operation)
+        return place(who) if place else {}
+
+    @cached_property
+    def _fellow(self) -> Client:
+        """Somebody to have beside oneself in an organization."""
+        return self._wait(self._house.person("fellow@example.com"))
+
+    def _session(self) -> str:
         claim = self._house.runtime.refresh.read(self._sign_in()["refresh_token"])
-        return {"session": SESSION_ID.text(claim.session)}
+        return SESSION_ID.text(claim.session)
+
+    def _org(self, who: Tokens) -> str:
+        founded = self._post("/v1/orgs", {"name": "Fuzz"}, who).json
+        self._slug = founded["slug"]
+        return str(founded["id"])
+
+    def _closed_org(self, who: Tokens) -> dict[str, str]:
+        org = self._org(who)
+        self._post(f"/v1/orgs/{org}/closure", {"slug": self._slug}, who)
+        return {"org": org}
+
+    def _beside(self, who: Tokens, role: Role = "member") -> dict[str, str]:
+        org = self._org(who)
+        self._wait(add_member(self._house.runtime, org, self._fellow, role))
+        return {"org": org, "user": self._fellow.user_id}
+
+    def _with_invite(self, who: Tokens) -> dict[str, str]:
+        org = self._org(who)
+        return {"org": org, "invite": self._invite(org, who, self._address())}
+
+    def _invited(self, who: Tokens) -> str:
+        host = self._join()
+        return self._invite(self._org(host), host, who["user"]["email"])
+
+    def _invite(self, org: str, host: Tokens, email: str) -> str:
+        return str(self._post(f"/v1/orgs/{org}/invites", {"email": email, "role": "member"}, host).json["id"])
 
     def _sign_in(self) -> Tokens:
         answer = self._post("/v1/auth/login", {"email": self._person.email, "password": PASSWORD})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tenantry.foundation.wire import Wire
 from tenantry.foundation.work import OrgWork
 from tenantry.orgs import actions
-from tenantry.orgs.http.shapes import ACME, OrgView, Slug, org_view, routes
+from tenantry.orgs.http.shapes import ACME, AnySlug, OrgView, org_view, routes
 from tenantry.orgs.permissions import ORG_CLOSE
 from tenantry.orgs.problems import NotOwner, OrgClosureBlocked, OrgNotClosed, PurgeBegun, WrongSlug
 
@@ -15,7 +15,7 @@ EXAMPLE = {"slug": "acme"}
 class OwnSlug(Wire):
     """The organization's present slug, typed once more."""
 
-    slug: Slug
+    slug: AnySlug
 
 
 @routes.post(

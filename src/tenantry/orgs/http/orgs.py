@@ -15,7 +15,7 @@ from tenantry.foundation.text import Name
 from tenantry.foundation.wire import Wire
 from tenantry.foundation.work import OrgWork, PersonWork
 from tenantry.orgs import actions, queries
-from tenantry.orgs.http.shapes import ACME, OrgView, Slug, org_view, org_views, routes
+from tenantry.orgs.http.shapes import ACME, AnySlug, OrgView, Slug, org_view, org_views, routes
 from tenantry.orgs.permissions import ORG_READ, ORG_WRITE
 from tenantry.orgs.problems import BadSlug, SlugTaken, TooManyOrgs
 
@@ -39,7 +39,7 @@ class OrgQuery(ListQuery):
     """In which order; with a slug only the organization that has it, or had it before it got another."""
 
     order: Literal["name", "-created_at"] = "name"
-    slug: Slug | None = None
+    slug: AnySlug | msgspec.UnsetType = msgspec.UNSET
 
 
 class OrgList(ListAnswer):
@@ -51,7 +51,8 @@ class OrgList(ListAnswer):
 @routes.get("/orgs", requires=ONESELF, answer_example={"items": [ACME], "next": None})
 async def orgs(work: PersonWork, query: OrgQuery) -> OrgList:
     """The organizations one belongs to, closed ones too."""
-    found, after = await queries.orgs.read(work, query, slug=query.slug)
+    slug = None if query.slug is msgspec.UNSET else query.slug
+    found, after = await queries.orgs.read(work, query, slug=slug)
     return OrgList(items=await org_views(work, found), next=after)
 
 

@@ -28,6 +28,7 @@ Slug = Annotated[
         extra_json_schema={"minLength": 3, "pattern": "^[a-z0-9](-?[a-z0-9]){2,39}$"},
     ),
 ]
+AnySlug = Annotated[str, Meta(max_length=40, description="A slug as somebody typed it; any text may be asked about.")]
 Instant = Annotated[datetime, Meta(tz=True)]
 ACME = {
     "id": "org_01jd4w2q8nf6v9m3x5c7b1r0kt",
