@@ -41,7 +41,7 @@ async def _empty(databases: Databases) -> AsyncIterator[str]:
     try:
         yield databases.url(name)
     finally:
-        await databases._run(f'drop database "{name}" with (force)')
+        await databases._drop(name)
 
 
 @pytest.fixture

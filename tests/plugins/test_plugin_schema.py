@@ -37,7 +37,7 @@ async def empty(databases: Databases) -> AsyncIterator[str]:
     name = f"empty_for_plugins_{next(_names)}"
     await databases._run(f'create database "{name}"')
     yield databases.url(name)
-    await databases._run(f'drop database "{name}" with (force)')
+    await databases._drop(name)
 
 
 @pytest.fixture
