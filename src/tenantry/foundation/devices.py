@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from tenantry.foundation.question import Question
-
-
-def _nothing(answers: Sequence[None]) -> None:
-    return None
-
+from tenantry.foundation.question import Question, nothing
 
 device_used: Question[[], None] = Question(
-    "device_used", "Write down that the browser that asks is still in use.", settle=_nothing
+    "device_used", "Write down that the browser that asks is still in use.", settle=nothing
 )

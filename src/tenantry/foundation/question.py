@@ -6,12 +6,22 @@ The answer is given in the asker's transaction. Nobody answering is the declared
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import chain
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from tenantry.foundation.work import Work
 
 Asked = ParamSpec("Asked")
 Answer = TypeVar("Answer")
+
+
+def all_of(answers: Sequence[Sequence[Answer]]) -> Sequence[Answer]:
+    """Settles on what everybody said, one after the other."""
+    return tuple(chain.from_iterable(answers))
+
+
+def nothing(answers: Sequence[None]) -> None:
+    """Settles on nothing: whoever has something against it raises."""
 
 
 class Question(Generic[Asked, Answer]):

@@ -82,16 +82,16 @@ members_newest_first = many(
 
 members = Listing("orgs.members", {"joined_at": members_in_order, "-joined_at": members_newest_first})
 
-member = maybe(
-    Member,
-    """
+MEMBER = """
     select users.id, users.email, users.name, role, members.version, joined_at
       from tenantry.members
       join tenantry.users on users.id = members.user_id
      where members.org_id = tenantry.org()
        and members.user_id = :user_id
-    """,
-)
+"""
+
+member = one(Member, MEMBER)
+member_if_any = maybe(Member, MEMBER)
 
 members_of_org = value(int, "select count(*) from tenantry.members where org_id = :org_id")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import chain
 from uuid import UUID
 
 from tenantry.accounts import queries
@@ -17,18 +16,13 @@ from tenantry.foundation.action import action
 from tenantry.foundation.data.sql import run, value
 from tenantry.foundation.fate import Fate, Person, erased, kept, let_come
 from tenantry.foundation.permission import HOUSE
-from tenantry.foundation.question import Question
+from tenantry.foundation.question import Question, all_of
 from tenantry.foundation.refusals import AccountClosed
 from tenantry.foundation.refusals import SessionEnded as SessionHasEnded
 from tenantry.foundation.work import SystemWork
 
-
-def _all_of(answers: Sequence[Sequence[Blocker]]) -> Sequence[Blocker]:
-    return tuple(chain.from_iterable(answers))
-
-
 what_blocks_closing: Question[[UUID], Sequence[Blocker]] = Question(
-    "what_blocks_closing", "What must be settled before this person can close their account?", settle=_all_of
+    "what_blocks_closing", "What must be settled before this person can close their account?", settle=all_of
 )
 
 set_closed = run("""

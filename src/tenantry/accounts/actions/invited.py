@@ -14,7 +14,7 @@ from tenantry.foundation.action import action
 from tenantry.foundation.data.ids import new_id
 from tenantry.foundation.net.address import MailAddress
 from tenantry.foundation.permission import HOUSE
-from tenantry.foundation.question import Question
+from tenantry.foundation.question import Question, nothing
 from tenantry.foundation.work import SystemWork
 
 SIGN_IN = "This address already belongs to an account; sign in and accept the invite."
@@ -24,16 +24,12 @@ def _first(answers: Sequence[str | None]) -> str | None:
     return next((address for address in answers if address is not None), None)
 
 
-def _nothing(answers: Sequence[None]) -> None:
-    return None
-
-
 invited_address: Question[[str], str | None] = Question(
     "invited_address", "Which address does this mailed token invite, as it is compared?", settle=_first
 )
 
 take_in: Question[[str, UUID, str], None] = Question(
-    "take_in", "Let this person, who just joined with this token and this address, in where it leads.", settle=_nothing
+    "take_in", "Let this person, who just joined with this token and this address, in where it leads.", settle=nothing
 )
 
 

@@ -7,6 +7,7 @@ further than `per` from now. A row whose moment has passed says nothing, as one 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
@@ -71,19 +72,6 @@ take = many(
     not_null=("key", "wait"),
 )
 
-take_one = value(
-    bool,
-    """
-    insert into tenantry.limits as kept (key, full_at)
-    values (:key, tenantry.now() + :gap::double precision * interval '1 second')
-        on conflict (key) do update
-       set full_at = greatest(kept.full_at, tenantry.now()) + :gap::double precision * interval '1 second'
-     where greatest(kept.full_at, tenantry.now()) + :gap::double precision * interval '1 second'
-           <= tenantry.now() + :span::double precision * interval '1 second'
-    returning true
-    """,
-)
-
 # a turn that is being taken keeps its row: what is locked is left for the next sweep
 forget = run(
     """
@@ -101,25 +89,16 @@ async def take_turns(call: Call, asked: Mapping[Limit, str]) -> None:
     """Take a turn of each limit for whom it counts, committed; or none of them, and say in RateLimited how long."""
     if not asked or not counted(call.runtime):
         return
-    rows = {call.runtime.buckets.name(limit, subject): limit for limit, subject in asked.items()}
+    rows = _rows(call.runtime, asked)
     async with TurnWork(call, reason="turns are counted before anybody is known") as work:
-        spent = await take(
-            work,
-            keys=list(rows),
-            gaps=[limit.gap.total_seconds() for limit in rows.values()],
-            spans=[limit.per.total_seconds() for limit in rows.values()],
-        )
-        if spent:
+        if refused := await take(work, **_given(rows)):
             # raised inside, so that nothing stays: a refused attempt takes no turn of any limit
-            raise RateLimited(spent={rows[row.key]: row.wait for row in spent})
+            raise RateLimited(spent={rows[row.key]: row.wait for row in refused})
 
 
 async def spend_turn(work: Work, limit: Limit, subject: str) -> bool:
     """Take a turn in the work's own commit; False when none is left, for who must not be told."""
-    if not counted(work.runtime):
-        return True
-    key, gap, span = work.runtime.buckets.name(limit, subject), limit.gap.total_seconds(), limit.per.total_seconds()
-    return bool(await take_one(work, key=key, gap=gap, span=span))
+    return limit in await spend_turns(work, {limit: subject})
 
 
 wait_for_one = value(
@@ -159,13 +138,8 @@ async def spend_turns(work: Work, asked: Mapping[Limit, str]) -> set[Limit]:
     """Take a turn of each limit for whom it counts, in the work's own commit; gives the limits that had one left."""
     if not counted(work.runtime):
         return set(asked)
-    rows = {work.runtime.buckets.name(limit, subject): limit for limit, subject in asked.items()}
-    taken = await take_each(
-        work,
-        keys=list(rows),
-        gaps=[limit.gap.total_seconds() for limit in rows.values()],
-        spans=[limit.per.total_seconds() for limit in rows.values()],
-    )
+    rows = _rows(work.runtime, asked)
+    taken = await take_each(work, **_given(rows))
     return {rows[key] for key in taken}
 
 
@@ -173,6 +147,19 @@ async def spent(work: Work, limit: Limit, subject: str) -> RateLimited:
     """The refusal of a limit without a turn left, with how long to wait for one."""
     key, gap, span = work.runtime.buckets.name(limit, subject), limit.gap.total_seconds(), limit.per.total_seconds()
     return RateLimited(spent={limit: await wait_for_one(work, key=key, gap=gap, span=span) or 1.0})
+
+
+def _rows(runtime: Runtime, asked: Mapping[Limit, str]) -> dict[str, Limit]:
+    return {runtime.buckets.name(limit, subject): limit for limit, subject in asked.items()}
+
+
+def _given(rows: Mapping[str, Limit]) -> dict[str, list[Any]]:
+    """What the statements ask of each row: its key, and in seconds its limit's gap and span."""
+    return {
+        "keys": list(rows),
+        "gaps": [limit.gap.total_seconds() for limit in rows.values()],
+        "spans": [limit.per.total_seconds() for limit in rows.values()],
+    }
 
 
 async def forget_returned(work: SystemWork, *, most: int) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
 from uuid import UUID
 
 from tenantry.accounts.problems import Blocker
@@ -12,7 +11,7 @@ from tenantry.foundation.data.sql import maybe, one, run, value
 from tenantry.foundation.forgetting import ForgettingWork, forget_some
 from tenantry.foundation.permission import HOUSE
 from tenantry.foundation.problems import NotFound
-from tenantry.foundation.question import Question
+from tenantry.foundation.question import Question, all_of
 from tenantry.foundation.refusals import OrgClosed as OrgIsClosed
 from tenantry.foundation.work import OrgWork
 from tenantry.orgs import queries
@@ -21,13 +20,8 @@ from tenantry.orgs.models import GRACE, Closing, Closure, Org
 from tenantry.orgs.permissions import ORG_CLOSE
 from tenantry.orgs.problems import NotOwner, OrgClosureBlocked, OrgNotClosed, PurgeBegun, WrongSlug
 
-
-def _all_of(answers: Sequence[Sequence[Blocker]]) -> Sequence[Blocker]:
-    return tuple(chain.from_iterable(answers))
-
-
 what_blocks_org_closing: Question[[UUID], Sequence[Blocker]] = Question(
-    "what_blocks_org_closing", "What must be settled before this organization can be closed?", settle=_all_of
+    "what_blocks_org_closing", "What must be settled before this organization can be closed?", settle=all_of
 )
 
 closure_for_update = maybe(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from uuid import UUID
 
 from tenantry.foundation.action import action
-from tenantry.foundation.data.sql import one, run
+from tenantry.foundation.data.sql import run
 from tenantry.foundation.permission import HOUSE, Role
 from tenantry.foundation.problems import FieldError, Invalid, NotFound, VersionMismatch
-from tenantry.foundation.question import Question
+from tenantry.foundation.question import Question, nothing
 from tenantry.foundation.work import OrgWork, SystemWork
 from tenantry.orgs import queries
 from tenantry.orgs.events import MemberJoined, MemberLeft, MemberRoleChanged, OwnershipTransferred
@@ -17,13 +16,8 @@ from tenantry.orgs.models import MOST_MEMBERS, Member, Standing, may_govern
 from tenantry.orgs.permissions import MEMBERS_LEAVE, MEMBERS_WRITE, ORG_TRANSFER
 from tenantry.orgs.problems import AboveYou, NotOwner, TooManyMembers
 
-
-def _nothing(answers: Sequence[None]) -> None:
-    return None
-
-
 may_add_member: Question[[UUID, int], None] = Question(
-    "may_add_member", "May this organization have so many more members? Whoever says no raises why.", settle=_nothing
+    "may_add_member", "May this organization have so many more members? Whoever says no raises why.", settle=nothing
 )
 
 # one after the other, so that each counts the members of those before it
@@ -49,17 +43,6 @@ set_role = run("""
        and user_id = :user_id
 """)
 
-the_member = one(
-    Member,
-    """
-    select users.id, users.email, users.name, role, members.version, joined_at
-      from tenantry.members
-      join tenantry.users on users.id = members.user_id
-     where members.org_id = tenantry.org()
-       and members.user_id = :user_id
-    """,
-)
-
 
 @action(requires=MEMBERS_WRITE, records=MemberRoleChanged)
 async def change_role(work: OrgWork, *, user_id: UUID, role: Role, version: int | None) -> Member:
@@ -70,7 +53,7 @@ async def change_role(work: OrgWork, *, user_id: UUID, role: Role, version: int 
     if version not in (None, theirs.version):
         raise VersionMismatch
     await _set_role(work, theirs, role)
-    return await the_member(work, user_id=user_id)
+    return await queries.member(work, user_id=user_id)
 
 
 async def _governed(work: OrgWork, user_id: UUID) -> tuple[Standing, Standing]:
@@ -126,4 +109,4 @@ async def transfer_ownership(work: OrgWork, *, user_id: UUID) -> Member:
     await _set_role(work, theirs, "owner")
     await _set_role(work, own, "admin")
     work.record(OwnershipTransferred(org_id=work.org, from_user_id=work.person, to_user_id=user_id))
-    return await the_member(work, user_id=user_id)
+    return await queries.member(work, user_id=user_id)

@@ -58,7 +58,7 @@ async def leave(work: OrgWork) -> None:
 @routes.get("/orgs/{org}/members/{user}", requires=MEMBERS_READ, ids={"user": USER_ID}, answer_example=BOB)
 async def member(work: OrgWork, user: UUID) -> Versioned[MemberView]:
     """A member; the `ETag` is what changing the role asks for."""
-    found = await queries.member(work, user_id=user)
+    found = await queries.member_if_any(work, user_id=user)
     if found is None:
         raise NotFound
     return Versioned(member_view(found), found.version)
