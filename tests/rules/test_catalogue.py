@@ -60,10 +60,23 @@ async def test_every_view_reads_with_the_rights_of_whoever_asks(owner: asyncpg.C
     )
 
 
-async def test_no_function_runs_with_the_rights_of_its_owner(owner: asyncpg.Connection[Any]) -> None:
-    assert not await _names(
-        owner, "select proname from pg_proc where pronamespace = 'tenantry'::regnamespace and prosecdef"
+async def test_no_function_runs_with_the_rights_of_its_owner_but_the_upkeep_of_months(
+    owner: asyncpg.Connection[Any],
+) -> None:
+    found = await owner.fetch(
+        """
+        select proname, array(select grantee::regrole::text
+                                from aclexplode(proacl)
+                               where grantee <> proowner) as callers, proconfig
+          from pg_proc
+         where pronamespace = 'tenantry'::regnamespace and prosecdef
+        """
     )
+    # they make and drop tables, which only their owner can, and take a name and a date, both quoted
+    assert {row["proname"] for row in found} == {"make_month", "drop_month"}
+    for row in found:
+        assert row["callers"] == ["tenantry_system"]
+        assert 'search_path=""' in row["proconfig"]
 
 
 async def test_the_two_roles_can_neither_log_in_nor_pass_row_level_security(owner: asyncpg.Connection[Any]) -> None:

@@ -9,7 +9,9 @@ import asyncpg
 
 # whose rows are not an organization's in the first place, or are found before it is known
 KEYED_OTHERWISE = {
+    "audit_log": "as events",
     "dead_letters": "the house's queue, of which an application reads nothing; jobs of no organization are in it too",
+    "details": "beside a row of one of the logs, whose id is its key",
     "events": "the house's log, cut by time; what belongs to no organization is in it too",
     "job_runs": "as dead letters",
     "jobs": "as dead letters",
@@ -17,6 +19,9 @@ KEYED_OTHERWISE = {
     "sessions": "a person's, which says where it is at work",
 }
 UNIQUE_EVERYWHERE = {
+    "audit_log_key": "a time and an id of 122 random bits",
+    "details_key": "as that of the row that it stands beside",
+    "one_denial_a_minute": "its key names the organization",
     "events_key": "a time and a number that the database gives",
     "dead_letters_key": "an id that nobody outside learns",
     "job_runs_key": "as that of dead letters",
@@ -106,8 +111,9 @@ async def test_no_organization_can_go_and_leave_rows_of_its_own_behind(owner: as
                             where contype = 'f' and conrelid = org_tables.oid)
         """,
     )
-    # the house's log and queue outlive an organization until they are purged with it
-    assert {row["relname"] for row in free} <= {"events", "jobs", "job_runs", "dead_letters"}
+    # the house's logs and queue outlive an organization until they are purged with it
+    logs, queue = {"events", "audit_log", "details"}, {"jobs", "job_runs", "dead_letters"}
+    assert {row["relname"] for row in free} <= logs | queue
 
 
 async def test_every_policy_of_a_tenants_table_asks_for_the_organization(owner: asyncpg.Connection[Any]) -> None:

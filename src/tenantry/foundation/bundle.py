@@ -1,7 +1,14 @@
-"""What a Work gathered, events and jobs, written by one statement just before its commit."""
+"""What a Work gathered, events and what belongs to them, written by one statement just before its commit.
+
+Each table has its part of the statement. Which parts there are, and whether of one row or of many, is the statement's
+shape; a work has few shapes, so that a connection soon has each of them prepared. One row is by far the commonest, and
+its scalars are cheaper than arrays of one.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -10,60 +17,109 @@ from asyncpg import Connection
 
 from tenantry.foundation.call import Call
 from tenantry.foundation.data.ids import new_id
-from tenantry.foundation.data.sql import numbered
+from tenantry.foundation.events.details import Details
 from tenantry.foundation.events.event import Event
 from tenantry.foundation.jobs.job import NewJob
+from tenantry.foundation.trail import audit_row, whereabouts
 
-_EVENTS = """
-    insert into tenantry.events (org_id, person_id, kind, version, payload, actor, request_id)
-    select * from unnest(:orgs::uuid[], :persons::uuid[], :kinds::text[], :versions::smallint[], :payloads::jsonb[],
-                         :actors::jsonb[], :requests::text[])"""
-# one event is by far the commonest bundle, and seven scalars are cheaper than seven arrays
-_ONE_EVENT, _ = numbered("""
-    insert into tenantry.events (org_id, person_id, kind, version, payload, actor, request_id)
-    values (:org, :person, :kind, :version, :payload, :actor, :request)""")
-_JOBS = """
-    insert into tenantry.jobs (id, kind, version, queue, args, run_at, due, priority, unique_key, max_attempts, org_id,
-                               person_id, request_id)
-    select id, kind, version, queue, args, tenantry.now() + delay * interval '1 second', delay <= 0, priority,
-           unique_key, max_attempts, org_id, person_id, request_id
-      from unnest(:job_ids::uuid[], :job_kinds::text[], :job_versions::smallint[], :queues::text[], :args::jsonb[],
-                  :delays::double precision[], :priorities::smallint[], :keys::text[], :attempts::integer[],
-                  :job_orgs::uuid[], :job_persons::uuid[], :job_requests::text[])
-        as job (id, kind, version, queue, args, delay, priority, unique_key, max_attempts, org_id, person_id,
-                request_id)
-        on conflict do nothing"""
-
-_EVENTS_ONLY, _ = numbered(_EVENTS)
-_JOBS_ONLY, _ = numbered(_JOBS)
-_BOTH, _ = numbered(f"with happened as ({_EVENTS}), queued as ({_JOBS}) select 1")
 _text = msgspec.json.Encoder().encode
 
 
-class Bundle:
-    """The events and jobs of one Work, as rows, in the order they were said."""
+class Part(msgspec.Struct, frozen=True):
+    """A table's part of the statement: how its rows are put in, and the columns of a row with their types."""
 
-    __slots__ = ("events", "jobs")
+    insert: str
+    columns: Mapping[str, str]
+
+    def written(self, first: int, *, many: bool) -> str:
+        """This part as SQL, its parameters numbered from `first` on."""
+        array, source = ("[]", "unnest({})") if many else ("", "(values ({}))")
+        values = (f"${first + place}::{kind}{array}" for place, kind in enumerate(self.columns.values()))
+        rows = source.format(", ".join(values))
+        return self.insert.format(rows=f"{rows} as new ({', '.join(self.columns)})")
+
+
+EVENTS = Part(
+    """insert into tenantry.events (public_id, org_id, person_id, kind, version, payload, actor, request_id, digest)
+       select * from {rows}""",
+    {
+        "public_id": "uuid", "org_id": "uuid", "person_id": "uuid", "kind": "text", "version": "smallint",
+        "payload": "jsonb", "actor": "jsonb", "request_id": "text", "digest": "bytea",
+    },
+)  # fmt: skip
+DETAILS = Part(
+    """insert into tenantry.details (row_id, about, org_id, person_id, email_key, salt, named)
+       select * from {rows}""",
+    {
+        "row_id": "uuid", "about": "text", "org_id": "uuid", "person_id": "uuid", "email_key": "text", "salt": "bytea",
+        "named": "jsonb",
+    },
+)  # fmt: skip
+AUDIT = Part(
+    """insert into tenantry.audit_log (id, org_id, person_id, action, actor_kind, actor_id, actor_name, session_id,
+                                       on_behalf_of, target_kind, target_id, before, after, request_id, subject_digest,
+                                       actor_digest)
+       select * from {rows}""",
+    {
+        "id": "uuid", "org_id": "uuid", "person_id": "uuid", "action": "text", "actor_kind": "text",
+        "actor_id": "uuid", "actor_name": "text", "session_id": "uuid", "on_behalf_of": "uuid", "target_kind": "text",
+        "target_id": "uuid", "before": "jsonb", "after": "jsonb", "request_id": "text", "subject_digest": "bytea",
+        "actor_digest": "bytea",
+    },
+)  # fmt: skip
+JOBS = Part(
+    """insert into tenantry.jobs (id, kind, version, queue, args, run_at, due, priority, unique_key, max_attempts,
+                                  org_id, person_id, request_id)
+       select id, kind, version, queue, args, tenantry.now() + delay * interval '1 second', delay <= 0, priority,
+              unique_key, max_attempts, org_id, person_id, request_id
+         from {rows}
+           on conflict do nothing""",
+    {
+        "id": "uuid", "kind": "text", "version": "smallint", "queue": "text", "args": "jsonb",
+        "delay": "double precision", "priority": "smallint", "unique_key": "text", "max_attempts": "integer",
+        "org_id": "uuid", "person_id": "uuid", "request_id": "text",
+    },
+)  # fmt: skip
+PARTS = (EVENTS, DETAILS, AUDIT, JOBS)
+
+
+class Bundle:
+    """The events, details, audit rows and jobs of one Work, as rows, in the order they were said."""
+
+    __slots__ = ("audit", "details", "events", "jobs")
 
     def __init__(self) -> None:
         self.events: list[tuple[Any, ...]] = []
+        self.details: list[tuple[Any, ...]] = []
+        self.audit: list[tuple[Any, ...]] = []
         self.jobs: list[tuple[Any, ...]] = []
 
     @property
-    def length(self) -> tuple[int, int]:
+    def parts(self) -> tuple[list[tuple[Any, ...]], ...]:
+        """The rows of each part of the statement."""
+        return self.events, self.details, self.audit, self.jobs
+
+    @property
+    def length(self) -> tuple[int, ...]:
         """How much is kept, to come back to."""
-        return len(self.events), len(self.jobs)
+        return tuple(map(len, self.parts))
 
-    def cut(self, length: tuple[int, int]) -> None:
+    def cut(self, length: tuple[int, ...]) -> None:
         """Forget what was kept since."""
-        del self.events[length[0] :], self.jobs[length[1] :]
+        for rows, kept in zip(self.parts, length, strict=True):
+            del rows[kept:]
 
-    def add_event(self, event: Event, call: Call) -> None:
-        """Keep an event, and a job for each of its listeners."""
-        payload = _text(event).decode()
+    def add_event(self, event: Event, call: Call, *, was: Mapping[str, Any] | None, details: Details | None) -> None:
+        """Keep an event with what is personal about it, the audit row it asks for, and a job for each listener."""
+        payload, public_id = _text(event).decode(), new_id()
         org, person = event.org(), event.person()
-        actor = call.actor.json()
-        self.events.append((org, person, event.kind, event.version, payload, actor, call.request_id))
+        digest = self._detail(public_id, "subject", org, details)
+        self.events.append(
+            (public_id, org, person, event.kind, event.version, payload, call.actor.json(), call.request_id, digest)
+        )
+        if event.audited is not None:
+            row = audit_row(event, event.audited, call, public_id, was)
+            self.audit.append((*row, digest, self._detail(public_id, "actor", org, whereabouts(call))))
         for job in call.runtime.listeners.get(type(event), ()):
             self._keep(job.about(payload, event.version), org, person, call)
 
@@ -73,14 +129,17 @@ class Bundle:
 
     async def write(self, connection: Connection[Any]) -> None:
         """Write what was kept, in one round trip; nothing kept, nothing written."""
-        if self.events and self.jobs:
-            await connection.execute(_BOTH, *_columns(self.events), *_columns(self.jobs))
-        elif len(self.events) == 1:
-            await connection.execute(_ONE_EVENT, *self.events[0])
-        elif self.events:
-            await connection.execute(_EVENTS_ONLY, *_columns(self.events))
-        elif self.jobs:
-            await connection.execute(_JOBS_ONLY, *_columns(self.jobs))
+        kept = self.parts
+        shape = tuple(min(len(rows), 2) for rows in kept)
+        if any(shape):
+            await connection.execute(statement(shape), *(value for rows in kept for value in _columns(rows)))
+
+    def _detail(self, row_id: UUID, about: str, org: UUID | None, details: Details | None) -> bytes | None:
+        if details is None:
+            return None
+        sealed = details.sealed()
+        self.details.append((row_id, about, org, details.person, details.email_key, sealed.salt, sealed.values))
+        return sealed.digest
 
     def _keep(self, job: NewJob, org: UUID | None, person: UUID | None, call: Call) -> None:
         self.jobs.append(
@@ -91,5 +150,19 @@ class Bundle:
         )
 
 
-def _columns(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    return list(zip(*rows, strict=True))
+@cache
+def statement(shape: tuple[int, ...]) -> str:
+    """The statement that writes this shape: of each part none (0), one row (1) or many (2)."""
+    written: list[str] = []
+    first = 1
+    for part, rows in zip(PARTS, shape, strict=True):
+        if rows:
+            written.append(part.written(first, many=rows > 1))
+            first += len(part.columns)
+    *before, last = written
+    beside = ", ".join(f"part{place} as ({one})" for place, one in enumerate(before))
+    return f"with {beside} {last}" if before else last
+
+
+def _columns(rows: Sequence[tuple[Any, ...]]) -> Sequence[Any]:
+    return rows[0] if len(rows) == 1 else list(zip(*rows, strict=True))

@@ -26,6 +26,7 @@ class Actor(msgspec.Struct, frozen=True, omit_defaults=True):
     org: UUID | None = None
     role: Role | None = None
     name: str | None = None
+    on_behalf_of: UUID | None = None
 
     def may(self, permission: Permission) -> bool:
         """Whether the right goes with being this actor: nobody's, a person's, a role's in its org, or the house's."""

@@ -14,6 +14,7 @@ from uuid import UUID
 import msgspec
 
 from tenantry.foundation.data.sql import Connected, Run
+from tenantry.foundation.events.details import forget_details
 
 
 class Person(msgspec.Struct, frozen=True):
@@ -67,6 +68,8 @@ async def let_come(work: Connected, fates: Mapping[str, Fate], person: Person) -
 
 OF_FOUNDATION: Mapping[str, Fate] = {
     "events": kept("payload, person and actor are ids, which nothing resolves once the person is gone"),
+    "details": erased(forget_details, why="what is personal about events and audit rows, which stay"),
+    "audit_log": kept("actor and target are ids, which nothing resolves once the person is gone"),
     "signing_keys": kept("nobody's"),
     "jobs": kept("arguments are ids, and a job that finds nobody ends"),
     "job_runs": kept("arguments are ids, and a job that finds nobody ends"),

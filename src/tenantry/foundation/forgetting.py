@@ -78,11 +78,23 @@ forget_events = run("""
      where (at, id) in (select at, id from tenantry.events where org_id = :org_id limit :most)
 """)
 
+forget_audit_rows = run("""
+    delete from tenantry.audit_log
+     where (at, id) in (select at, id from tenantry.audit_log where org_id = :org_id limit :most)
+""")
+
+forget_details = run("""
+    delete from tenantry.details
+     where (row_id, about) in (select row_id, about from tenantry.details where org_id = :org_id limit :most)
+""")
+
 OF_FOUNDATION: Mapping[str, Run] = {
     "jobs": forget_jobs,
     "job_runs": forget_runs,
     "dead_letters": forget_dead_letters,
     "events": forget_events,
+    "audit_log": forget_audit_rows,
+    "details": forget_details,
 }
 """Jobs first: what one of them has just done is in the events by the time that these are forgotten."""
 

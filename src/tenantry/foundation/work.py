@@ -6,7 +6,7 @@ by one statement at the end. A verb never commits: whoever opened the Work does,
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, ClassVar, Self
@@ -28,6 +28,7 @@ from tenantry.foundation.data.database import (
 )
 from tenantry.foundation.data.pool import DatabaseUnavailable
 from tenantry.foundation.data.savepoint import savepoint
+from tenantry.foundation.events.details import Details
 from tenantry.foundation.events.event import Event
 from tenantry.foundation.jobs.job import NewJob
 from tenantry.foundation.permission import ANYONE, HOUSE, ONESELF, ROLES, Permission, Role
@@ -77,11 +78,15 @@ class Work:
         self.require(permission)
         self._may_record.update(records)
 
-    def record(self, event: Event) -> None:
-        """Say what happened; it is written, with the jobs that listen to it, in this commit."""
+    def record(self, event: Event, *, was: Mapping[str, Any] | None = None, details: Details | None = None) -> None:
+        """Say what happened; it is written, with its audit row and the jobs that listen to it, in this commit.
+
+        `was` has the values that the event's changed before, for the audit row; `details` are personal and can be
+        erased, as the event cannot.
+        """
         if type(event) not in self._may_record:
             raise TypeError(f"no verb in this work declared that it records {type(event).__name__}")
-        self._bundle.add_event(event, self.call)
+        self._bundle.add_event(event, self.call, was=was, details=details)
 
     def enqueue(self, job: NewJob) -> None:
         """Ask for a job; it exists if and only if this commit succeeds."""

@@ -53,6 +53,8 @@ def _read(body: str) -> UUID | None:
 USER_ID = IdKind("usr")
 SESSION_ID = IdKind("ses")
 ORG_ID = IdKind("org")
+EVENT_ID = IdKind("evt")
+JOB_ID = IdKind("job")
 
 
 def new_id() -> UUID:

@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import ClassVar
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar
 from uuid import UUID
 
 import msgspec
+
+Upcast = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+class Audited(msgspec.Struct, frozen=True):
+    """How an event stands in the audit log: `source:subject:action`, what it was done to, and what of it is shown.
+
+    `target` is the event's field with the target's id; what kind of thing that is, is the field's name without `_id`.
+    `shows` are the fields that make up the row's `after`; a verb gives the same fields' old values as `was`.
+    """
+
+    action: str
+    target: str | None = None
+    shows: tuple[str, ...] = ()
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """A fact. Its fields are the public payload: ids and non-personal values only.
 
-    `kind` is the stable dotted name (`accounts.user_joined`), `version` grows when the fields change meaning, and
-    `person` says whose history it belongs to.
+    `kind` is the stable dotted name (`accounts.user_joined`). `version` grows when the fields change meaning, and
+    `upcasts` turn the payload of each version before it into that of the next. `audited` puts it into the audit log.
     """
 
     kind: ClassVar[str] = ""
     version: ClassVar[int] = 1
+    upcasts: ClassVar[Mapping[int, Upcast]] = {}
+    audited: ClassVar[Audited | None] = None
 
     def person(self) -> UUID | None:
         """Whose history this belongs to; None for the house's own."""

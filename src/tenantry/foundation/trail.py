@@ -1,0 +1,49 @@
+"""The audit trail: the row that an audited event leaves beside it in the same commit, and the one that a denial leaves.
+
+An audit row has the id of its event. It says who did what to which thing, on whose behalf and by which request; where
+from is personal and stands in the details. Not here: reading the trail, which is the domain `audit`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from tenantry.foundation.call import Call
+from tenantry.foundation.events.details import Details
+from tenantry.foundation.events.event import Audited, Event
+
+_text = msgspec.json.Encoder().encode
+
+
+def whereabouts(call: Call) -> Details | None:
+    """Where an actor was, as far as their request told; it is theirs to have erased."""
+    if not call.source and not call.agent:
+        return None
+    return Details({"address": call.source or None, "user_agent": call.agent or None}, person=call.actor.person)
+
+
+def audit_row(
+    event: Event, audited: Audited, call: Call, public_id: UUID, was: Mapping[str, Any] | None
+) -> tuple[Any, ...]:
+    """What an audited event leaves in the log; the digests of its details come last and are the bundle's to add."""
+    facts = msgspec.to_builtins(event)
+    target = audited.target
+    shown = {name: facts[name] for name in audited.shows}
+    return (
+        *(public_id, event.org(), event.person(), audited.action),
+        *acting(call),
+        *(target and target.removesuffix("_id"), target and getattr(event, target)),
+        *(_text(was).decode() if was else None, _text(shown).decode() if shown else None, call.request_id),
+    )
+
+
+def acting(call: Call) -> tuple[str, UUID | None, str | None, UUID | None, UUID | None]:
+    """Who acts, as columns: kind, person, name, session, and on whose behalf the house does."""
+    actor = call.actor
+    if actor.kind == "person":
+        return actor.kind, actor.person, actor.name, actor.session, actor.on_behalf_of
+    return actor.kind, None, actor.name, actor.session, actor.on_behalf_of or actor.person
