@@ -11,12 +11,14 @@ if TYPE_CHECKING:
     from tenantry.foundation.action import Refusal, action, exchange
     from tenantry.foundation.around import around
     from tenantry.foundation.call import Call
-    from tenantry.foundation.data.ids import IdKind, new_id
+    from tenantry.foundation.data.ids import EVENT_ID, JOB_ID, IdKind, new_id
     from tenantry.foundation.data.sql import many, maybe, one, run, value, values
     from tenantry.foundation.domain import Domain
-    from tenantry.foundation.events.event import Event
+    from tenantry.foundation.events.consumer import ConsumerWork, Logged, consumer
+    from tenantry.foundation.events.details import Details
+    from tenantry.foundation.events.event import Audited, Event
     from tenantry.foundation.fate import anonymized, erased, kept
-    from tenantry.foundation.jobs.handler import GiveUp, Job, Retry, every, handles, on
+    from tenantry.foundation.jobs.handler import GiveUp, Job, Queue, Rate, Retry, Snooze, every, handles, on
     from tenantry.foundation.jobs.job import NewJob
     from tenantry.foundation.listing import ListAnswer, Listing, ListQuery
     from tenantry.foundation.net.letters import Letter, Link
@@ -34,12 +36,14 @@ _HOMES = {
     "foundation.action": ("Refusal", "action", "exchange"),
     "foundation.around": ("around",),
     "foundation.call": ("Call",),
-    "foundation.data.ids": ("IdKind", "new_id"),
+    "foundation.data.ids": ("EVENT_ID", "JOB_ID", "IdKind", "new_id"),
     "foundation.data.sql": ("many", "maybe", "one", "run", "value", "values"),
     "foundation.domain": ("Domain",),
-    "foundation.events.event": ("Event",),
+    "foundation.events.consumer": ("ConsumerWork", "Logged", "consumer"),
+    "foundation.events.details": ("Details",),
+    "foundation.events.event": ("Audited", "Event"),
     "foundation.fate": ("anonymized", "erased", "kept"),
-    "foundation.jobs.handler": ("GiveUp", "Job", "Retry", "every", "handles", "on"),
+    "foundation.jobs.handler": ("GiveUp", "Job", "Queue", "Rate", "Retry", "Snooze", "every", "handles", "on"),
     "foundation.jobs.job": ("NewJob",),
     "foundation.net.letters": ("Letter", "Link"),
     "foundation.listing": ("Listing", "ListAnswer", "ListQuery"),
@@ -58,12 +62,17 @@ _HOME = {name: f"tenantry.{module}" for module, names in _HOMES.items() for name
 __all__ = [
     "ADMINS",
     "ANYONE",
+    "EVENT_ID",
     "HOUSE",
+    "JOB_ID",
     "MEMBERS",
     "ONESELF",
     "OWNERS",
+    "Audited",
     "Call",
     "Conflict",
+    "ConsumerWork",
+    "Details",
     "Domain",
     "Download",
     "Event",
@@ -78,6 +87,7 @@ __all__ = [
     "ListAnswer",
     "ListQuery",
     "Listing",
+    "Logged",
     "NewJob",
     "NotFound",
     "OrgWork",
@@ -86,6 +96,8 @@ __all__ = [
     "PersonWork",
     "Problem",
     "Question",
+    "Queue",
+    "Rate",
     "Refusal",
     "Retry",
     "Role",
@@ -93,6 +105,7 @@ __all__ = [
     "Secret",
     "SeeOther",
     "Settings",
+    "Snooze",
     "SystemWork",
     "Versioned",
     "Wire",
@@ -100,6 +113,7 @@ __all__ = [
     "action",
     "anonymized",
     "around",
+    "consumer",
     "erased",
     "every",
     "exchange",

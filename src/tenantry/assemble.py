@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tenantry.accounts.domain import domain as accounts
+from tenantry.audit.domain import domain as audit
 from tenantry.entrypoints.http.app import build_app
 from tenantry.entrypoints.http.gate import Gate
 from tenantry.foundation import housekeeping
@@ -36,7 +37,7 @@ from tenantry.foundation.security.visits import Visits
 from tenantry.orgs.domain import domain as orgs
 from tenantry.settings import BadSettings, Reading, Settings, plugins_named, read_settings, variable
 
-DOMAINS = (accounts, orgs)
+DOMAINS = (accounts, orgs, audit)
 
 
 def registry(plugins: Iterable[str] | None = None) -> Registry:
@@ -118,6 +119,8 @@ def build_runtime(reading: Reading, registry: Registry) -> Runtime:
         wraps=registry.wraps,
         plugins=registry.plugins,
         histories=registry.histories,
+        events={event.kind: event for event in registry.events},
+        consumed=registry.consumed,
         permissions=registry.permissions,
     )
 

@@ -92,6 +92,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Literal["on", "remote", "off"],
         says("`off` counts no requests, `remote` none of the machine's own by source; both in development only."),
     ] = "on"
+    streams: Annotated[int, says("Event streams open at the same time in a process.", ge=0, le=10_000)] = 200
+    stream_heartbeat: Annotated[
+        float, says("Seconds between two signs of life of an event stream; it ends by the next one.", gt=0, le=300)
+    ] = 15.0
+    stream_life: Annotated[
+        float, says("Seconds after which an event stream ends, about, for its reader to come back.", gt=0, le=86_400)
+    ] = 3600.0
+    job_reports_months: Annotated[
+        int, says("Whole months for which it can be asked how a job stood that somebody waited for.", ge=1, le=120)
+    ] = 3
+    dead_letters_months: Annotated[
+        int, says("Whole months for which a dead letter can be looked at and put back.", ge=1, le=120)
+    ] = 6
     hash_threads: Annotated[
         int, says("Passwords hashed at the same time; 0: as many as there are cores.", ge=0, le=256)
     ] = 0

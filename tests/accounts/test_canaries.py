@@ -33,6 +33,8 @@ MAY_HOLD_ADDRESSES = {
     "address_changes.email",
     "address_changes.email_key",
     "address_changes.previous",
+    "details.email_key",
+    "details.named",
     "registration_mails.email_key",
     "registrations.email",
     "registrations.email_key",

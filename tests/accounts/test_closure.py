@@ -101,6 +101,8 @@ async def test_every_other_route_of_a_signed_in_person_is_shut_for_a_closed_acco
         path = route.path
         for name, kind in route.ids.items():
             path = path.replace(f"{{{name}}}", kind.text(kind.new()))
+        if route.query is not None and "token" in route.query.__struct_fields__:
+            path += "?token=nothing"
         body = route.example if route.body is not None else None
         match = {"if-match": "*"} if route.needs_match else {}
         answer = await ada.request(route.method, path, body=body, headers=match)

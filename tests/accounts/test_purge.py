@@ -14,6 +14,7 @@ import pytest
 from closing import close, closed, id_of, purge, reopen, sign_in
 
 from tenantry.accounts import actions, domain
+from tenantry.audit.domain import domain as audit
 from tenantry.foundation.call import Actor, Call
 from tenantry.foundation.data.sql import run
 from tenantry.foundation.domain import BadDomains, Domain, Registry
@@ -132,7 +133,7 @@ async def test_a_purge_leaves_ids_in_the_history_and_nothing_else(clocked: Insta
     clock.advance(days=30, hours=1)
     await purge(clocked)
     assert await _traces(clocked, "ottoline", "quux") == set()
-    assert await _traces(clocked, str(id_of(person))) == {"events"}
+    assert await _traces(clocked, str(id_of(person))) == {"events", "audit_log"}
     assert await clocked.recorded("accounts.user_purged") == [{"user_id": str(id_of(person))}]
     assert await clocked.rows("select from tenantry.dead_letters") == []
 
@@ -326,7 +327,7 @@ async def test_a_plugins_tables_come_before_those_they_refer_to(database_url: st
         needs=("accounts",),
         tables={"notes": anonymized(forget_author, why="others read them on"), "likes": erased(unlike)},
     )
-    known = Registry((domain.domain, orgs, notes))
+    known = Registry((domain.domain, orgs, audit, notes))
     clock = HandClock(tmp_path / "clock")
     async with installed(database_url, tmp_path, registry=known, environ=clock.environ) as house:
         ada, bob = await closed(house, "ada@example.com"), await house.person("bob@example.com")

@@ -17,12 +17,15 @@ from tenantry.entrypoints.http.arrival import Arrival
 from tenantry.entrypoints.http.witness import Witness
 from tenantry.foundation.data.ids import SESSION_ID, USER_ID
 from tenantry.foundation.domain import Registry
+from tenantry.foundation.jobs.job import NewJob
 from tenantry.foundation.permission import Role
 from tenantry.testing import Client, Databases, Installation, Response, installed
 from tenantry.testing.installation import PASSWORD
-from tenantry.testing.team import add_member
+from tenantry.testing.team import add_member, ask_for
 
 PATIENCE = 20
+# a job that waits so long is done by nobody meanwhile
+PATIENCE_OF_A_JOB = 1e6
 NEW_PASSWORD = "seven lanterns over the harbour"
 Answer = TypeVar("Answer")
 
@@ -52,7 +55,7 @@ class Pocket:
     def __init__(self, house: Installation, person: Client, loop: asyncio.AbstractEventLoop) -> None:
         self._house, self._person, self._loop = house, person, loop
         self._numbers = itertools.count(1)
-        self._slug = ""
+        self._slug = self._link_token = ""
         self._fitting: dict[str, Callable[[Mapping[str, Any], Tokens], Members]] = {
             "accounts.register": lambda *_: {"email": self._address(), "password": PASSWORD},
             "accounts.verify_email": lambda body, _: self._proofs(body),
@@ -92,6 +95,12 @@ class Pocket:
             "orgs.revoke_invite": self._with_invite,
             "orgs.decline_invite": lambda who: {"invite": self._invited(who)},
             "orgs.reopen_org": self._closed_org,
+            "orgs.events": lambda who: {"org": self._org(who)},
+            "orgs.event_stream": lambda who: {"org": self._org(who)},
+            "orgs.job": self._with_job,
+            "audit.audit_log": lambda who: {"org": self._org(who)},
+            "audit.ask_audit_export": lambda who: {"org": self._org(who)},
+            "audit.take_audit_export": self._with_audit_link,
         } | {
             f"orgs.{name}": lambda who: {"org": self._org(who)}
             for name in ("org", "change_org", "members", "invites", "invite", "invite_many", "close_org")
@@ -99,7 +108,7 @@ class Pocket:
 
     def visitor(self, operation: str) -> Tokens:
         """Tokens of a new device, so that a request that signs out spoils no other; of a new person where need be."""
-        alone = operation in self._changing or operation.startswith("orgs.")
+        alone = operation in self._changing or operation.startswith(("orgs.", "audit."))
         return self._join() if alone else self._sign_in()
 
     def fitting(self, operation: str, body: Mapping[str, Any], who: Tokens) -> Members:
@@ -111,6 +120,10 @@ class Pocket:
         """Ids in an operation's path that name something of the person's."""
         place = self._places.get(operation)
         return place(who) if place else {}
+
+    def query(self, operation: str) -> dict[str, str]:
+        """What an operation's query needs beside what its path names."""
+        return {"token": self._link_token} if operation == "audit.take_audit_export" else {}
 
     @cached_property
     def _fellow(self) -> Client:
@@ -139,6 +152,17 @@ class Pocket:
     def _with_invite(self, who: Tokens) -> dict[str, str]:
         org = self._org(who)
         return {"org": org, "invite": self._invite(org, who, self._address())}
+
+    def _with_job(self, who: Tokens) -> dict[str, str]:
+        org, person = self._org(who), self._house.client.signed_in(who)
+        job = NewJob("fuzz.never", delay=PATIENCE_OF_A_JOB, tracked=True)
+        return {"org": org, "job": self._wait(ask_for(self._house.runtime, org, person, job))}
+
+    def _with_audit_link(self, who: Tokens) -> dict[str, str]:
+        org = self._org(who)
+        link = self._post(f"/v1/orgs/{org}/audit-log/export", {"format": "csv"}, who).json["url"]
+        self._link_token = link.partition("token=")[2]
+        return {"org": org}
 
     def _invited(self, who: Tokens) -> str:
         host = self._join()
@@ -215,5 +239,10 @@ async def house(
 ) -> AsyncIterator[Installation]:
     """The installation that is fuzzed, with cheap password hashes."""
     folder = tmp_path_factory.mktemp("fuzzed")
-    async with databases.fresh() as url, installed(url, folder, registry=registry, witness=tally) as running:
+    # a stream is read to its end like every answer
+    environ = {"TENANTRY_STREAM_LIFE": "0.1"}
+    async with (
+        databases.fresh() as url,
+        installed(url, folder, registry=registry, environ=environ, witness=tally) as running,
+    ):
         yield running

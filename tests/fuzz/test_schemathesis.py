@@ -91,6 +91,20 @@ UNSPEAKABLE = {
     ("orgs.invites", "bad_cursor"): "the same",
     ("orgs.offers", "bad_cursor"): "the same",
     ("orgs.orgs", "bad_cursor"): "the same",
+    ("orgs.events", "bad_cursor"): "the same",
+    ("orgs.event_stream", "bad_cursor"): "the same",
+    ("orgs.events", "invalid query.from"): "an offset may lead out of the calendar",
+    ("orgs.events", "invalid query.to"): "the same",
+    ("audit.audit_log", "bad_cursor"): "which cursors exist",
+    ("audit.audit_log", "invalid query.from"): "an offset may lead out of the calendar",
+    ("audit.audit_log", "invalid query.to"): "the same",
+    ("audit.audit_log", "invalid query.actor"): "an id has a check of its own",
+    ("audit.audit_log", "invalid query.target"): "the same",
+    ("audit.ask_audit_export", "invalid body.from"): "an offset may lead out of the calendar",
+    ("audit.ask_audit_export", "invalid body.to"): "the same",
+    ("audit.ask_audit_export", "invalid body.actor"): "an id has a check of its own",
+    ("audit.ask_audit_export", "invalid body.target"): "the same",
+    ("audit.take_audit_export", "export_gone"): "which links exist",
 }
 # what may be refused wherever a path names rows: whether they exist, to whom, and what became of them
 OF_ROWS = ("not_found", "forbidden", "org_closed", "session_ended")
@@ -227,7 +241,7 @@ def _closed_to(house: Installation, role: str) -> set[tuple[str, str]]:
 
 
 def _of_rows(house: Installation) -> set[tuple[str, str]]:
-    of_orgs = {route.name for route in house.registry.routes if route.name.startswith("orgs.")}
+    of_orgs = {route.name for route in house.registry.routes if route.name.startswith(("orgs.", "audit."))}
     return {(name, code) for name in of_orgs for code in OF_ROWS}
 
 
@@ -283,17 +297,20 @@ def _credentials(pocket: Pocket, *, signed_in: bool) -> type:
         def get(self, case: Case, _: Any) -> dict[str, Any] | None:
             who = pocket.visitor(_name(case))
             headers = {"Authorization": f"Bearer {who['access_token']}"} if signed_in else {}
-            body, path = {}, {}
+            body, path, query = {}, {}, {}
             self._turn += 1
             if self._turn % 2 and _is_valid(case):
-                path = pocket.path(_name(case), who)
+                path, query = pocket.path(_name(case), who), pocket.query(_name(case))
                 body = pocket.fitting(_name(case), case.body, who) if isinstance(case.body, dict) else {}
                 headers |= {"If-Match": "*"} if "If-Match" in case.headers else {}
-            return {"headers": headers, "body": body, "path": path} if headers or body or path else None
+            given = {"headers": headers, "body": body, "path": path, "query": query}
+            return given if any(given.values()) else None
 
         def set(self, case: Case, given: dict[str, Any], _: Any) -> None:
             case.headers.update(given["headers"])
             case.path_parameters.update(given["path"])
+            if given["query"]:
+                case.query.update(given["query"])
             if given["body"]:
                 case.body = {**case.body, **given["body"]}
 

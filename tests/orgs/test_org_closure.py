@@ -61,7 +61,7 @@ async def test_both_are_recorded_with_who_did_it_and_until_when(house: Installat
     about = {"org_id": str(place.uuid), "user_id": str(user_of(place.owner))}
     payload = json.loads(shut["payload"])
     assert datetime.fromisoformat(payload.pop("purge_at")) == datetime.fromisoformat(closes_at)
-    assert (payload, json.loads(opened["payload"])) == (about, about)
+    assert (payload, json.loads(opened["payload"])) == (about | {"version_after": 2}, about | {"version_after": 3})
     for row in (shut, opened):
         assert row["person_id"] == user_of(place.owner)
         actor = json.loads(row["actor"])

@@ -18,7 +18,7 @@ from tenantry.accounts.domain import domain as accounts
 from tenantry.foundation.data.sql import Run, run
 from tenantry.foundation.domain import Domain, Registry
 from tenantry.foundation.fate import erased
-from tenantry.foundation.forgetting import FORGOTTEN_AT_ONCE, ForgettingWork, forget_some
+from tenantry.foundation.forgetting import FORGOTTEN_AT_ONCE, OF_FOUNDATION, ForgettingWork, forget_some
 from tenantry.foundation.jobs.job import NewJob
 from tenantry.foundation.jobs.worker import drain_jobs
 from tenantry.foundation.problems import Forbidden, NotFound
@@ -143,8 +143,8 @@ async def _rows_of(house: Installation, org_id: UUID) -> dict[str, list[str]]:
 
 
 EVENTS = """
-    insert into tenantry.events (org_id, kind, version, payload, actor, request_id)
-    select $1, 'trial.happened', 1, '{}', '{}', 'a-test' from generate_series(1, $2)
+    insert into tenantry.events (public_id, org_id, kind, version, payload, actor, request_id)
+    select gen_random_uuid(), $1, 'trial.happened', 1, '{}', '{}', 'a-test' from generate_series(1, $2)
 """
 JOBS = """
     insert into tenantry.jobs (id, org_id, kind, due, queue, priority, run_at)
@@ -166,6 +166,10 @@ DEAD = """
            'nobodys', 'a-test', 'a test', '{}'
       from generate_series(1, $2)
 """
+REPORTS = """
+    insert into tenantry.job_reports (asked_at, id, org_id, kind)
+    select tenantry.now(), gen_random_uuid(), $1, 'trial.tracked' from generate_series(1, $2)
+"""
 
 
 async def _filled(place: Place, rows: int = 40) -> Place:
@@ -175,7 +179,7 @@ async def _filled(place: Place, rows: int = 40) -> Place:
     await place.joined("owner")
     await place.owner.patch(place.path, {"slug": f"renamed-{place.uuid.hex[-12:]}"})
     await ben.post("/v1/auth/switch-org", {"org": place.id})
-    for statement in (EVENTS, JOBS, RUNS, DEAD):
+    for statement in (EVENTS, JOBS, RUNS, DEAD, REPORTS):
         await house.rows(statement, place.uuid, rows)
     return Place(house, place.id, (await place.owner.get(place.path)).json["slug"], place.owner)
 
@@ -190,7 +194,7 @@ async def _due(house: Installation, clock: HandClock, *, rows: int = 40) -> Plac
 
 
 KINDS = {"tenantry.events", "tenantry.jobs", "tenantry.job_runs", "tenantry.dead_letters", "tenantry.members",
-         "tenantry.org_slugs", "tenantry.sessions"}  # fmt: skip
+         "tenantry.org_slugs", "tenantry.sessions", "tenantry.job_reports"}  # fmt: skip
 
 
 async def test_a_purge_leaves_no_row_with_its_id_and_no_other_organization_loses_one(
@@ -271,12 +275,12 @@ async def test_jobs_that_come_late_end_without_effect(clocked: Installation, clo
     await clocked.drain_jobs()
     mails = len(await clocked.mails())
     both = json.dumps({"org_id": str(place.uuid), "user_id": str(user_of(place.owner))})
-    payload = {"org_id": str(place.uuid), "user_id": str(user_of(place.owner))}
+    told = {"org_id": str(place.uuid), "user_id": str(user_of(place.owner)), "version_after": 2}
     async with SystemWork(as_house(clocked).within(place.uuid), reason="a test") as work:
         for kind in ("orgs.mail_closing", "orgs.mail_reopening"):
             work.enqueue(NewJob(kind, both))
-        work.enqueue(NewJob("orgs.tell_of_closing", json.dumps(payload | {"purge_at": "2026-01-01T00:00:00Z"})))
-        work.enqueue(NewJob("orgs.tell_of_reopening", json.dumps(payload)))
+        work.enqueue(NewJob("orgs.tell_of_closing", json.dumps(told | {"purge_at": "2026-01-01T00:00:00Z"})))
+        work.enqueue(NewJob("orgs.tell_of_reopening", json.dumps(told)))
         work.enqueue(NewJob("orgs.purge", json.dumps({"org_id": str(place.uuid)})))
     assert await clocked.drain_jobs() == 5
     assert len(await clocked.mails()) == mails
@@ -316,7 +320,7 @@ async def test_no_batch_removes_more_than_its_share_however_many_rows_there_are(
 async def test_each_batch_finds_its_rows_by_an_index(clocked: Installation, clock: HandClock) -> None:
     place = await _due(clocked, clock, rows=200)
     async with ForgettingWork(as_house(clocked), reason="a test") as work:
-        for name in ("jobs", "dead_letters", "events", "members"):
+        for name in ("jobs", "dead_letters", "job_reports", "events", "members"):
             statement = clocked.runtime.org_tables[name]
             values = statement.arguments({"org_id": place.uuid, "most": FORGOTTEN_AT_ONCE})
             plan = await work.connection.fetch(f"explain (costs off) {statement.sql}", *values)
@@ -380,8 +384,9 @@ async def test_a_purge_that_comes_second_to_an_opening_does_nothing(clocked: Ins
         await _blocked(clocked, second)
     assert await second is True
     after = await _rows_of(clocked, place.uuid)
-    assert {name: len(rows) for name, rows in after.items() if name not in ("tenantry.events", "tenantry.jobs")} == {
-        name: len(rows) for name, rows in before.items() if name not in ("tenantry.events", "tenantry.jobs")
+    told = {"tenantry.events", "tenantry.audit_log", "tenantry.jobs"}
+    assert {name: len(rows) for name, rows in after.items() if name not in told} == {
+        name: len(rows) for name, rows in before.items() if name not in told
     }
     assert set(before["tenantry.events"]) < set(after["tenantry.events"])
     assert (await place.owner.get(place.path)).json["closes_at"] is None
@@ -411,7 +416,7 @@ async def test_an_opening_that_comes_second_to_the_last_batch_finds_nothing(
         async with await as_owner(place, even_closed=True) as work:
             await actions.reopen_org(work, slug=place.slug)
 
-    while (await clocked.rows("select 1 from tenantry.events where org_id = $1 limit 1", place.uuid)) != []:
+    while (await clocked.rows("select 1 from tenantry.details where org_id = $1 limit 1", place.uuid)) != []:
         assert not await _batch(clocked, place.uuid)
     async with ForgettingWork(as_house(clocked), reason="a test") as work:
         assert await actions.purge_org(work, org_id=place.uuid) is True
@@ -542,7 +547,7 @@ async def test_a_plugins_tables_are_emptied_before_those_they_build_on(database_
         org_tables={"notes": forget},
     )
     known = Registry((accounts, orgs, notes))
-    assert list(known.org_tables) == ["notes", *orgs.org_tables, "jobs", "job_runs", "dead_letters", "events"]
+    assert list(known.org_tables) == ["notes", *orgs.org_tables, *OF_FOUNDATION]
     clock = HandClock(tmp_path / "clock")
     async with installed(database_url, tmp_path, registry=known, environ=clock.environ) as house:
         place, other = await closed(house), await founded(house)

@@ -19,6 +19,9 @@ from tenantry.testing import Client, Installation
 # a change here is a change of what people in every installation may do: it is meant to be looked at
 MATRIX = """
                   owner admin member
+    audit:read        x     x      -
+    events:read       x     x      -
+    jobs:read         x     x      -
     members:invite    x     x      -
     members:leave     x     x      x
     members:read      x     x      x

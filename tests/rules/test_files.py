@@ -11,7 +11,7 @@ LONGEST_FILE, LONGEST_FUNCTION = 400, 40
 SAY_NOTHING = {"utils", "util", "helpers", "helper", "common", "misc", "base", "manager", "service", "services"}
 OF_A_DOMAIN = {
     "__init__", "models", "events", "permissions", "problems", "settings", "inputs", "queries", "actions", "exchanges",
-    "jobs", "http", "pages", "graph", "cli", "console", "domain",
+    "jobs", "http", "pages", "graph", "cli", "console", "history", "domain",
 }  # fmt: skip
 # one foreign system each, or what a page or mail looks like
 BESIDE_THE_KINDS: dict[str, set[str]] = {"accounts": {"letters"}, "orgs": {"letters"}}

@@ -22,6 +22,7 @@ FORBIDDEN = {
     "permissions": (*NETWORK, *DATABASE, *CLOCK, SQL),
     "problems": (*NETWORK, *DATABASE, *CLOCK, SQL),
     "queries": (*NETWORK, "tenantry.foundation.events", "tenantry.foundation.jobs"),
+    "history": (*NETWORK, *DATABASE, *CLOCK, SQL),
     "actions": (*NETWORK, "tenantry.foundation.jobs", "tenantry.foundation.routes", "time"),
     "exchanges": (SQL, "tenantry.foundation.routes", "tenantry.foundation.jobs"),
     "jobs": (SQL, "tenantry.foundation.routes"),
@@ -32,7 +33,7 @@ FORBIDDEN = {
     "domain": (SQL, *NETWORK, *DATABASE),
 }
 WRITES = re.compile(r"^\s*(?:with\b.*\b)?(?:insert\s+into|update\s+tenantry|delete\s+from|merge\s+into)\b", re.DOTALL)
-DECLARES = re.compile(r"^@(?:routes\.|on\(|every\(|handles\()", re.MULTILINE)
+DECLARES = re.compile(r"^@(?:routes\.|on\(|every\(|handles\(|consumer\()", re.MULTILINE)
 
 
 def _files(kind: str) -> Iterator[Module]:
@@ -88,4 +89,6 @@ def test_a_file_that_declares_jobs_or_routes_is_imported_by_its_folder() -> None
 
 
 def _imported_by(folder: str) -> set[str]:
-    return {found.target for found in imports(modules()[folder])}
+    """What a folder imports; what is one file stands in its domain's folder, and the manifest imports it."""
+    places = [name for name in (folder, f"{folder}.domain") if name in modules()]
+    return {found.target for name in places for found in imports(modules()[name])}

@@ -13,6 +13,7 @@ KEYED_OTHERWISE = {
     "dead_letters": "the house's queue, of which an application reads nothing; jobs of no organization are in it too",
     "details": "beside a row of one of the logs, whose id is its key",
     "events": "the house's log, cut by time; what belongs to no organization is in it too",
+    "job_reports": "cut by time and found by the job's id; a person's own jobs are in it too",
     "job_runs": "as dead letters",
     "jobs": "as dead letters",
     "org_slugs": "a slug is looked for before its organization is known",
@@ -24,6 +25,7 @@ UNIQUE_EVERYWHERE = {
     "one_denial_a_minute": "its key names the organization",
     "events_key": "a time and a number that the database gives",
     "dead_letters_key": "an id that nobody outside learns",
+    "job_reports_key": "a time and an id that who asked was told, beside 74 random bits",
     "job_runs_key": "as that of dead letters",
     "jobs_key": "as that of dead letters",
     "one_invite_per_link": "an id of 122 random bits, which the mailed link names before its organization is known",
@@ -112,7 +114,7 @@ async def test_no_organization_can_go_and_leave_rows_of_its_own_behind(owner: as
         """,
     )
     # the house's logs and queue outlive an organization until they are purged with it
-    logs, queue = {"events", "audit_log", "details"}, {"jobs", "job_runs", "dead_letters"}
+    logs, queue = {"events", "audit_log", "details"}, {"jobs", "job_runs", "dead_letters", "job_reports"}
     assert {row["relname"] for row in free} <= logs | queue
 
 

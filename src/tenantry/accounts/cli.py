@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 
-from tenantry.accounts import exchanges, queries
+from tenantry.accounts import actions, exchanges, queries
 from tenantry.foundation.call import Call
 from tenantry.foundation.command import BadUsage, Command, Option
 from tenantry.foundation.net.address import read_address
@@ -46,4 +46,20 @@ async def revoke(
     return Revoked(await exchanges.sign_out(call, person=user))
 
 
-commands = (Command("tokens", "revoke", revoke),)
+class Forgotten(msgspec.Struct, frozen=True):
+    """Which address was forgotten."""
+
+    address: str
+
+
+async def forget_address(
+    call: Call, *, address: Annotated[str, Option("The address, which has no account.")]
+) -> Forgotten:
+    """Forget an address that has no account: invites to it, registrations, and what the history says of it."""
+    known = read_address(address)
+    async with SystemWork(call, reason="an address without an account is nobody's, and every domain knows it") as work:
+        await actions.forget_address(work, address=known)
+    return Forgotten(known.typed)
+
+
+commands = (Command("tokens", "revoke", revoke), Command("people", "forget-address", forget_address))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 from uuid import UUID
 
-from tenantry.foundation.events.event import Event
+from tenantry.foundation.events.event import Audited, Event
 
 End = Literal["logout", "reuse", "revoked", "password", "address", "closed", "too_many"]
 
@@ -28,6 +28,7 @@ class UserJoined(Event, frozen=True):
     """A person has an account: they proved an address by a registration or an invite, or an operator vouched for it."""
 
     kind = "accounts.user_joined"
+    audited = Audited("accounts:person:joined", target="user_id")
     user_id: UUID
     registration_id: UUID | None
 
@@ -36,6 +37,7 @@ class SessionStarted(Event, frozen=True):
     """A person signed in on a device."""
 
     kind = "accounts.session_started"
+    audited = Audited("accounts:session:started", target="session_id")
     user_id: UUID
     session_id: UUID
 
@@ -44,6 +46,7 @@ class DeviceAppeared(Event, frozen=True):
     """A person signed in on a device that they were not known to use."""
 
     kind = "accounts.device_appeared"
+    audited = Audited("accounts:device:appeared", target="session_id")
     user_id: UUID
     session_id: UUID
 
@@ -69,6 +72,7 @@ class SessionBound(Event, frozen=True):
     """A device's next access tokens open one organization only, or all again."""
 
     kind = "accounts.session_bound"
+    audited = Audited("accounts:session:bound", target="session_id", shows=("bound_to",))
     user_id: UUID
     session_id: UUID
     bound_to: UUID | None
@@ -78,6 +82,7 @@ class SessionEnded(Event, frozen=True):
     """A device was signed out: by its person, because its refresh token was used twice, or by what `why` says."""
 
     kind = "accounts.session_ended"
+    audited = Audited("accounts:session:ended", target="session_id", shows=("why",))
     user_id: UUID
     session_id: UUID
     why: End
@@ -87,6 +92,7 @@ class LoginRefused(Event, frozen=True):
     """Somebody gave a wrong password, or an address that no account has."""
 
     kind = "accounts.login_refused"
+    audited = Audited("accounts:login:refused", target="user_id", denied=True)
     user_id: UUID | None
 
 
@@ -101,6 +107,7 @@ class ProfileChanged(Event, frozen=True):
     """A person changed their name, language or time zone."""
 
     kind = "accounts.profile_changed"
+    audited = Audited("accounts:profile:changed", target="user_id", shows=("fields",))
     user_id: UUID
     fields: tuple[str, ...]
     version_after: int
@@ -110,6 +117,7 @@ class PasswordResetAsked(Event, frozen=True):
     """Somebody asked for a link that sets a new password, for an address that may have no account."""
 
     kind = "accounts.password_reset_asked"
+    audited = Audited("accounts:password:reset_asked", target="reset_id")
     reset_id: UUID
 
 
@@ -117,6 +125,7 @@ class PasswordChanged(Event, frozen=True):
     """A person chose a new password, by a mailed link or while signed in."""
 
     kind = "accounts.password_changed"
+    audited = Audited("accounts:password:changed", target="user_id", shows=("by_link",))
     user_id: UUID
     by_link: bool
 
@@ -125,6 +134,7 @@ class AddressChangeAsked(Event, frozen=True):
     """A person wants another address, which is still to be proven."""
 
     kind = "accounts.address_change_asked"
+    audited = Audited("accounts:address:change_asked", target="user_id")
     user_id: UUID
     change_id: UUID
 
@@ -133,6 +143,7 @@ class AddressChanged(Event, frozen=True):
     """A person proved their new address, and it took the place of the old one."""
 
     kind = "accounts.address_changed"
+    audited = Audited("accounts:address:changed", target="user_id")
     user_id: UUID
     change_id: UUID
 
@@ -141,6 +152,7 @@ class UserClosed(Event, frozen=True):
     """A person closed their account, which is purged later unless they reopen it."""
 
     kind = "accounts.user_closed"
+    audited = Audited("accounts:person:closed", target="user_id")
     user_id: UUID
 
 
@@ -148,6 +160,7 @@ class UserReopened(Event, frozen=True):
     """A person opened their closed account again."""
 
     kind = "accounts.user_reopened"
+    audited = Audited("accounts:person:reopened", target="user_id")
     user_id: UUID
 
 
@@ -155,13 +168,22 @@ class UserPurged(Event, frozen=True):
     """A closed account's time was over: every table forgot the person."""
 
     kind = "accounts.user_purged"
+    audited = Audited("accounts:person:purged", target="user_id")
     user_id: UUID
+
+
+class AddressForgotten(Event, frozen=True):
+    """An address without an account was forgotten everywhere; which one it was, nothing says any more."""
+
+    kind = "accounts.address_forgotten"
+    audited = Audited("accounts:address:forgotten")
 
 
 class ExportAsked(Event, frozen=True):
     """A person asked for what the house holds about them."""
 
     kind = "accounts.export_asked"
+    audited = Audited("accounts:export:asked", target="export_id")
     user_id: UUID
     export_id: UUID
 
@@ -178,5 +200,6 @@ class ExportTaken(Event, frozen=True):
     """A person took their export away; its link is dead."""
 
     kind = "accounts.export_taken"
+    audited = Audited("accounts:export:taken", target="export_id")
     user_id: UUID
     export_id: UUID

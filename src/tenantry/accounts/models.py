@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
 from uuid import UUID
@@ -10,7 +11,7 @@ import msgspec
 
 from tenantry.foundation.data.ids import IdKind
 
-EXPORT_ID = IdKind("exp")
+EXPORT_ID = IdKind("exp", "export_id")
 REGISTRATION_LIFE = timedelta(hours=24)
 """A registration, and the link that proves its address."""
 SESSION_IDLE = timedelta(days=30)
@@ -56,6 +57,23 @@ class User(msgspec.Struct, frozen=True):
     version: int
     created_at: datetime
     purge_at: datetime | None
+
+
+class Rewritten(User, frozen=True):
+    """A person whose profile was just changed, with what it said before."""
+
+    name_was: str
+    locale_was: str
+    timezone_was: str
+
+    @property
+    def user(self) -> User:
+        """As they are now."""
+        return User(*(getattr(self, field) for field in User.__struct_fields__))
+
+    def said(self, fields: Sequence[str]) -> dict[str, str | None]:
+        """What some fields of the profile say now, and what they said before."""
+        return {name: getattr(self, name) for field in fields for name in (field, f"{field}_was")}
 
 
 class Credential(msgspec.Struct, frozen=True):
@@ -158,11 +176,20 @@ class DeviceHeld(msgspec.Struct, frozen=True):
 
 
 class Happened(msgspec.Struct, frozen=True):
-    """An event of a person's history; the payload is JSON."""
+    """An event of a person's history; the payload is JSON, and so is what of it is personal."""
 
     at: datetime
     kind: str
     payload: str
+    named: str | None
+
+
+class Noted(msgspec.Struct, frozen=True):
+    """What stands beside the history of an organization about a person, or about who did something; it is JSON."""
+
+    at: datetime
+    about: str
+    named: str
 
 
 class Rotation(msgspec.Struct, frozen=True):

@@ -33,6 +33,7 @@ class LinkInvalid(Problem):
     """This link has been used, has expired, or is not one of ours; ask for a new one."""
 
     status, code = 410, "link_invalid"
+    denial = True
 
 
 class AddressTaken(Conflict):

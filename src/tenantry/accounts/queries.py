@@ -11,6 +11,7 @@ from tenantry.accounts.models import (
     DeviceHeld,
     Export,
     Happened,
+    Noted,
     Registration,
     Session,
     SignIn,
@@ -182,6 +183,19 @@ sign_in = maybe(
     """,
 )
 
+# what their history says, as long as nobody else's account has it since
+addresses_before = values(
+    str,
+    """
+    select distinct email_key
+      from tenantry.details
+     where person_id = :user_id
+       and email_key is not null
+       and not exists (select from tenantry.users where users.email_key = details.email_key)
+    """,
+    not_null=("email_key",),
+)
+
 due_for_purge = values(
     UUID,
     """
@@ -232,11 +246,24 @@ devices_held = many(
 history_held = many(
     Happened,
     """
-    select at, kind, payload
+    select events.at, kind, payload, named
       from tenantry.events
-     where person_id = :user_id
-       and org_id is null
-     order by at desc, id desc
+      left join tenantry.details on row_id = public_id and about = 'subject'
+     where events.person_id = :user_id
+       and events.org_id is null
+     order by events.at desc, id desc
+     limit :most
+    """,
+)
+
+noted_held = many(
+    Noted,
+    """
+    select at, about, named
+      from tenantry.details
+     where (person_id = :user_id and (about = 'actor' or org_id is not null))
+        or (person_id is null and email_key = (select email_key from tenantry.users where users.id = :user_id))
+     order by at desc, row_id desc
      limit :most
     """,
 )

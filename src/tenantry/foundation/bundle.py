@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -20,23 +21,27 @@ from tenantry.foundation.data.ids import new_id
 from tenantry.foundation.events.details import Details
 from tenantry.foundation.events.event import Event
 from tenantry.foundation.jobs.job import NewJob
-from tenantry.foundation.trail import audit_row, whereabouts
+from tenantry.foundation.trail import audit_row, noted_row, whereabouts
 
 _text = msgspec.json.Encoder().encode
 
 
 class Part(msgspec.Struct, frozen=True):
-    """A table's part of the statement: how its rows are put in, and the columns of a row with their types."""
+    """A table's part of the statement: how its rows are put in, and the columns of a row with their types.
+
+    `ahead` is what is written before it and decides which rows are, as a common table expression of its own.
+    """
 
     insert: str
     columns: Mapping[str, str]
+    ahead: str = ""
 
-    def written(self, first: int, *, many: bool) -> str:
-        """This part as SQL, its parameters numbered from `first` on."""
+    def written(self, first: int, *, many: bool) -> tuple[str, str]:
+        """What is written ahead of this part, and this part, as SQL, its parameters numbered from `first` on."""
         array, source = ("[]", "unnest({})") if many else ("", "(values ({}))")
         values = (f"${first + place}::{kind}{array}" for place, kind in enumerate(self.columns.values()))
-        rows = source.format(", ".join(values))
-        return self.insert.format(rows=f"{rows} as new ({', '.join(self.columns)})")
+        rows = f"{source.format(', '.join(values))} as new ({', '.join(self.columns)})"
+        return self.ahead.format(rows=rows), self.insert.format(rows=rows)
 
 
 EVENTS = Part(
@@ -56,48 +61,73 @@ DETAILS = Part(
     },
 )  # fmt: skip
 AUDIT = Part(
-    """insert into tenantry.audit_log (id, org_id, person_id, action, actor_kind, actor_id, actor_name, session_id,
-                                       on_behalf_of, target_kind, target_id, before, after, request_id, subject_digest,
-                                       actor_digest)
+    """insert into tenantry.audit_log (id, org_id, person_id, action, outcome, actor_kind, actor_id, actor_name,
+                                       session_id, on_behalf_of, target_kind, target_id, before, after, request_id,
+                                       subject_digest, actor_digest)
        select * from {rows}""",
     {
-        "id": "uuid", "org_id": "uuid", "person_id": "uuid", "action": "text", "actor_kind": "text",
-        "actor_id": "uuid", "actor_name": "text", "session_id": "uuid", "on_behalf_of": "uuid", "target_kind": "text",
-        "target_id": "uuid", "before": "jsonb", "after": "jsonb", "request_id": "text", "subject_digest": "bytea",
-        "actor_digest": "bytea",
+        "id": "uuid", "org_id": "uuid", "person_id": "uuid", "action": "text", "outcome": "text",
+        "actor_kind": "text", "actor_id": "uuid", "actor_name": "text", "session_id": "uuid", "on_behalf_of": "uuid",
+        "target_kind": "text", "target_id": "uuid", "before": "jsonb", "after": "jsonb", "request_id": "text",
+        "subject_digest": "bytea", "actor_digest": "bytea",
     },
 )  # fmt: skip
-JOBS = Part(
-    """insert into tenantry.jobs (id, kind, version, queue, args, run_at, due, priority, unique_key, max_attempts,
-                                  org_id, person_id, request_id)
+# a job that its key keeps out is left out without a word
+_ASKED = """insert into tenantry.jobs (id, kind, version, queue, args, run_at, due, priority, unique_key, max_attempts,
+                                  org_id, person_id, request_id, tracked, group_key)
        select id, kind, version, queue, args, tenantry.now() + delay * interval '1 second', delay <= 0, priority,
-              unique_key, max_attempts, org_id, person_id, request_id
+              unique_key, max_attempts, org_id, person_id, request_id, tracked, group_key
          from {rows}
-           on conflict do nothing""",
-    {
-        "id": "uuid", "kind": "text", "version": "smallint", "queue": "text", "args": "jsonb",
-        "delay": "double precision", "priority": "smallint", "unique_key": "text", "max_attempts": "integer",
-        "org_id": "uuid", "person_id": "uuid", "request_id": "text",
-    },
-)  # fmt: skip
-PARTS = (EVENTS, DETAILS, AUDIT, JOBS)
+           on conflict do nothing"""
+_DELAY = 5
+_JOB = {
+    "id": "uuid", "kind": "text", "version": "smallint", "queue": "text", "args": "jsonb",
+    "delay": "double precision", "priority": "smallint", "unique_key": "text", "max_attempts": "integer",
+    "org_id": "uuid", "person_id": "uuid", "request_id": "text", "tracked": "boolean", "group_key": "text",
+}  # fmt: skip
+JOBS = Part(_ASKED, _JOB)
+# what is in its window keeps a job out whether or not the one before still waits; digests in order, as all lock them
+UNIQUE_JOBS = Part(
+    _ASKED.replace("{rows}", "{rows} where digest in (select digest from opened)"),
+    _JOB | {"digest": "bytea", "unique_for": "double precision"},
+    """opened as (
+       insert into tenantry.job_uniques as known (kind, lane, digest, until)
+       select kind, coalesce(org_id, '00000000-0000-0000-0000-000000000000'), digest,
+              tenantry.now() + unique_for * interval '1 second'
+         from {rows}
+        order by digest
+           on conflict (kind, lane, digest) do update set until = excluded.until where known.until <= tenantry.now()
+       returning digest)""",
+)
+PARTS = (EVENTS, DETAILS, AUDIT, JOBS, UNIQUE_JOBS)
 
 
 class Bundle:
     """The events, details, audit rows and jobs of one Work, as rows, in the order they were said."""
 
-    __slots__ = ("audit", "details", "events", "jobs")
+    __slots__ = ("audit", "details", "events", "jobs", "unique_jobs")
 
     def __init__(self) -> None:
         self.events: list[tuple[Any, ...]] = []
         self.details: list[tuple[Any, ...]] = []
         self.audit: list[tuple[Any, ...]] = []
         self.jobs: list[tuple[Any, ...]] = []
+        self.unique_jobs: list[tuple[Any, ...]] = []
+
+    @property
+    def asks(self) -> bool:
+        """Whether a job is asked for."""
+        return bool(self.jobs or self.unique_jobs)
+
+    @property
+    def asks_for_later(self) -> bool:
+        """Whether one of them is not due at once."""
+        return any(row[_DELAY] > 0 for row in (*self.jobs, *self.unique_jobs))
 
     @property
     def parts(self) -> tuple[list[tuple[Any, ...]], ...]:
         """The rows of each part of the statement."""
-        return self.events, self.details, self.audit, self.jobs
+        return self.events, self.details, self.audit, self.jobs, self.unique_jobs
 
     @property
     def length(self) -> tuple[int, ...]:
@@ -123,9 +153,15 @@ class Bundle:
         for job in call.runtime.listeners.get(type(event), ()):
             self._keep(job.about(payload, event.version), org, person, call)
 
-    def add_job(self, job: NewJob, call: Call) -> None:
+    def add_note(self, call: Call, action: str, target: tuple[str, UUID] | None, after: Mapping[str, Any]) -> None:
+        """Keep an audit row of what is no event."""
+        public_id = new_id()
+        digest = self._detail(public_id, "actor", call.actor.org, whereabouts(call))
+        self.audit.append((*noted_row(call, public_id, action, target, after), None, digest))
+
+    def add_job(self, job: NewJob, call: Call) -> UUID:
         """Keep a job; it carries the actor's person and organization."""
-        self._keep(job, call.actor.org, call.actor.person, call)
+        return self._keep(job, call.actor.org, call.actor.person, call)
 
     async def write(self, connection: Connection[Any]) -> None:
         """Write what was kept, in one round trip; nothing kept, nothing written."""
@@ -141,27 +177,39 @@ class Bundle:
         self.details.append((row_id, about, org, details.person, details.email_key, sealed.salt, sealed.values))
         return sealed.digest
 
-    def _keep(self, job: NewJob, org: UUID | None, person: UUID | None, call: Call) -> None:
-        self.jobs.append(
-            (
-                *(new_id(), job.kind, job.version, job.queue, job.args, job.delay, job.priority, job.key),
-                *(job.max_attempts, org, person, call.request_id),
-            )
+    def _keep(self, job: NewJob, org: UUID | None, person: UUID | None, call: Call) -> UUID:
+        job_id = new_id()
+        row = (
+            *(job_id, job.kind, job.version, job.queue, job.args, job.delay, job.priority, job.key),
+            *(job.max_attempts, org, person, call.request_id, job.tracked, job.group),
         )
+        if job.unique_for:
+            self._keep_once(row, sha256(f"{job.kind}\0{org}\0{job.key}".encode()).digest(), job.unique_for)
+        else:
+            self.jobs.append(row)
+        return job_id
+
+    def _keep_once(self, row: tuple[Any, ...], digest: bytes, unique_for: float) -> None:
+        # no statement can open one window twice
+        if all(kept[-2] != digest for kept in self.unique_jobs):
+            self.unique_jobs.append((*row, digest, unique_for))
 
 
 @cache
 def statement(shape: tuple[int, ...]) -> str:
     """The statement that writes this shape: of each part none (0), one row (1) or many (2)."""
     written: list[str] = []
+    ahead: list[str] = []
     first = 1
     for part, rows in zip(PARTS, shape, strict=True):
         if rows:
-            written.append(part.written(first, many=rows > 1))
+            decided, insert = part.written(first, many=rows > 1)
+            ahead += [decided] if decided else []
+            written.append(insert)
             first += len(part.columns)
     *before, last = written
-    beside = ", ".join(f"part{place} as ({one})" for place, one in enumerate(before))
-    return f"with {beside} {last}" if before else last
+    beside = ", ".join([*ahead, *(f"part{place} as ({one})" for place, one in enumerate(before))])
+    return f"with {beside} {last}" if beside else last
 
 
 def _columns(rows: Sequence[tuple[Any, ...]]) -> Sequence[Any]:

@@ -19,11 +19,15 @@ class Option(msgspec.Struct, frozen=True):
 
 
 class Command(msgspec.Struct, frozen=True):
-    """A command: the group it stands in, its name there, and the function whose sentence explains it."""
+    """A command: the group it stands in, its name there, and the function whose sentence explains it.
+
+    `failed` tells of its answer whether it says that something is wrong; then the command exits with 1.
+    """
 
     group: str
     name: str
     function: Callable[..., Awaitable[msgspec.Struct]]
+    failed: Callable[[msgspec.Struct], bool] = lambda _: False
 
     @property
     def sentence(self) -> str:

@@ -19,11 +19,14 @@ from tenantry.foundation.call import Call
 from tenantry.foundation.command import Command
 from tenantry.foundation.data.migrations import CORE, History
 from tenantry.foundation.data.sql import Run
+from tenantry.foundation.events.consumer import Consumer, collect_consumers
 from tenantry.foundation.events.event import Event
+from tenantry.foundation.events.folding import Fold
 from tenantry.foundation.fate import OF_FOUNDATION, Fate
 from tenantry.foundation.forgetting import OF_FOUNDATION as FORGOTTEN_OF_FOUNDATION
 from tenantry.foundation.jobs.handler import Handler, collect
 from tenantry.foundation.jobs.job import NewJob
+from tenantry.foundation.jobs.queue import Queue, QueuesDiffer, declared
 from tenantry.foundation.pages import Page, Pages
 from tenantry.foundation.permission import EVERYWHERE, Permission
 from tenantry.foundation.plugins.plugin import Plugin
@@ -59,6 +62,7 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
     answers: Mapping[Question[..., Any], Callable[..., Awaitable[Any]]] = {}
     tables: Mapping[str, Fate] = {}
     org_tables: Mapping[str, Run] = {}
+    folds: tuple[Fold[Any], ...] = ()
     core: str = ""
     migrations: Path | None = None
     around: tuple[Wrap, ...] = ()
@@ -73,6 +77,12 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
         """What becomes of its tables' rows; of a schema of its own, with the schema's name."""
         place = "" if self.history is None else f"{self.name}."
         return {f"{place}{table}": fate for table, fate in self.tables.items()}
+
+    @property
+    def folded(self) -> list[tuple[str, Fold[Any]]]:
+        """How its tables come back from their organization's events; named as in `fates`."""
+        place = "" if self.history is None else f"{self.name}."
+        return [(f"{place}{fold.table}", fold) for fold in self.folds]
 
     @property
     def forgotten(self) -> dict[str, Run]:
@@ -107,6 +117,9 @@ class Registry:
             if module
             for handler in collect(module)
         )
+        self.consumers: tuple[Consumer, ...] = tuple(
+            consumer for domain in self.domains if domain.jobs for consumer in collect_consumers(domain.jobs)
+        )
         self.commands: tuple[Command, ...] = tuple(own for domain in self.domains for own in domain.commands)
         self.sealed = (keyring.sealed_private, *(own for domain in self.domains for own in domain.sealed))
         self.events = tuple(self._declared(Event, "events"))
@@ -115,7 +128,13 @@ class Registry:
         self.sections = tuple(domain.settings for domain in self.domains if domain.settings)
         self.letters = tuple(domain.letters for domain in self.domains if domain.letters)
         self._check_names()
+        self._check_queues()
         self._connect_questions()
+
+    @property
+    def queues(self) -> dict[str, Queue]:
+        """The queues that have limits, or were declared without."""
+        return declared(handler.limits for handler in self.handlers if handler.limits is not None)
 
     @property
     def page_routes(self) -> Iterator[Route]:
@@ -142,6 +161,11 @@ class Registry:
         return known | dict(FORGOTTEN_OF_FOUNDATION)
 
     @property
+    def folds(self) -> dict[str, Fold[Any]]:
+        """How an organization's tables come back from its events, a domain's after those it builds on."""
+        return {name: fold for domain in self.domains for name, fold in domain.folded}
+
+    @property
     def wraps(self) -> dict[str, tuple[Wrap, ...]]:
         """What stands around each verb, the first domain's outermost."""
         put: dict[str, tuple[Wrap, ...]] = {}
@@ -164,6 +188,13 @@ class Registry:
                 heard[handler.event] = (*heard.get(handler.event, ()), handler.asked())
         return heard
 
+    @property
+    def consumed(self) -> frozenset[str]:
+        """The kinds of events that some consumer reads."""
+        everything = [event.kind for event in self.events]
+        read = (everything if consumer.kinds is None else consumer.kinds for consumer in self.consumers)
+        return frozenset(chain.from_iterable(read))
+
     def _declared(self, kind: type[Kind], file: str) -> Iterator[type[Kind]]:
         for domain in self.domains:
             module: ModuleType | None = getattr(domain, file)
@@ -185,8 +216,10 @@ class Registry:
             "problem": [problem.code for problem in self.problems],
             "permission": [permission.name for permission in self.permissions],
             "job": [handler.kind for handler in self.handlers],
+            "consumer": [consumer.name for consumer in self.consumers],
             "command": [f"{command.group} {command.name}" for command in self.commands],
             "sealed column": [column.name for column in self.sealed],
+            "fold": [name for domain in self.domains for name, _ in domain.folded],
             "table": [*OF_FOUNDATION, *(table for domain in self.domains for table in domain.fates)],
             "setting": [
                 *Settings.__struct_fields__,
@@ -197,6 +230,12 @@ class Registry:
         for sort, given in names.items():
             if twice := [name for name, count in Counter(given).items() if count > 1]:
                 raise BadDomains(f"the {sort} {twice[0]} is declared twice")
+
+    def _check_queues(self) -> None:
+        try:
+            declared(handler.limits for handler in self.handlers if handler.limits is not None)
+        except QueuesDiffer as error:
+            raise BadDomains(str(error)) from error
 
     def fall_silent(self) -> None:
         """Take back every answer to a question, before another registry gives its own."""

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import msgspec
 
-from tenantry.foundation.data.sql import Connected, Run
+from tenantry.foundation.data.sql import Connected, Run, run
 from tenantry.foundation.events.details import forget_details
 
 
@@ -70,11 +70,20 @@ OF_FOUNDATION: Mapping[str, Fate] = {
     "events": kept("payload, person and actor are ids, which nothing resolves once the person is gone"),
     "details": erased(forget_details, why="what is personal about events and audit rows, which stay"),
     "audit_log": kept("actor and target are ids, which nothing resolves once the person is gone"),
+    "audit_horizons": kept("an organization's, not a person's"),
     "signing_keys": kept("nobody's"),
+    "consumers": kept("nobody's: places in the log, and ids of events that were passed over"),
     "jobs": kept("arguments are ids, and a job that finds nobody ends"),
     "job_runs": kept("arguments are ids, and a job that finds nobody ends"),
     "dead_letters": kept("arguments are ids, and what failed is said without values"),
+    "job_reports": erased(
+        run("delete from tenantry.job_reports where person_id = :user_id"),
+        why="what was done for this person is nobody else's to wait for",
+    ),
     "job_schedules": kept("nobody's"),
+    "job_queues": kept("nobody's"),
+    "job_rates": kept("how fast jobs of an organization started, until its starts are back"),
+    "job_uniques": kept("digests of keys, swept when their windows are over"),
     "limits": kept("keyed digests, swept when the turns are back"),
     "migration": kept("nobody's"),
 }

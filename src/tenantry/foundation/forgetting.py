@@ -73,9 +73,22 @@ forget_dead_letters = run("""
      where id = any (array(select id from tenantry.dead_letters where org_id = :org_id limit :most))
 """)
 
+forget_reports = run("""
+    delete from tenantry.job_reports
+     where (asked_at, id) in (select asked_at, id from tenantry.job_reports where org_id = :org_id limit :most)
+""")
+
 forget_events = run("""
     delete from tenantry.events
      where (at, id) in (select at, id from tenantry.events where org_id = :org_id limit :most)
+""")
+
+# said as a purge begins: nothing else lets a row go, and whoever verifies the seals finds the reason here
+let_audit_go = run("""
+    insert into tenantry.audit_horizons as known (whose, kept_from)
+    values (:org_id, 'infinity')
+        on conflict (whose) do update set kept_from = excluded.kept_from
+     where known.kept_from < excluded.kept_from
 """)
 
 forget_audit_rows = run("""
@@ -92,6 +105,7 @@ OF_FOUNDATION: Mapping[str, Run] = {
     "jobs": forget_jobs,
     "job_runs": forget_runs,
     "dead_letters": forget_dead_letters,
+    "job_reports": forget_reports,
     "events": forget_events,
     "audit_log": forget_audit_rows,
     "details": forget_details,

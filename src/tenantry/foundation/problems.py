@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import msgspec
 
@@ -19,12 +19,14 @@ class Problem(Exception):
     """A refusal. A subclass's docstring is the sentence the client reads.
 
     `constraint` names the database constraint whose violation means this refusal; `more` are extra members of the
-    problem document, and `headers` go beside it.
+    problem document, and `headers` go beside it. A `denial` keeps somebody from what is not theirs, and the audit log
+    remembers it.
     """
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = ""
     constraint: ClassVar[str | None] = None
+    denial: bool = False
 
     def __init__(
         self,
@@ -39,6 +41,11 @@ class Problem(Exception):
         self.more = dict(more or {})
         self.headers = dict(headers or {})
         super().__init__(self.detail)
+
+    def as_denial(self) -> Self:
+        """The same, where it says no to a stranger or to a credential."""
+        self.denial = True
+        return self
 
     @classmethod
     def sample(cls) -> Problem:
@@ -84,6 +91,7 @@ class Forbidden(Problem):
     """You may not do this."""
 
     status, code = 403, "forbidden"
+    denial = True
 
 
 class NotFound(Problem):

@@ -69,4 +69,7 @@ def problem_of(error: PostgresError) -> Exception:
     if isinstance(error, PostgresConnectionError) or (error.sqlstate or "").startswith("57P"):
         return DatabaseUnavailable()
     known = _STATES.get(error.sqlstate or "")
-    return known() if known else error
+    if known is None:
+        return error
+    # the gate of an organization says so of a stranger, as of one that there is not
+    return known().as_denial() if error.sqlstate == "TN404" else known()

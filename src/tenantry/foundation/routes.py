@@ -15,6 +15,7 @@ from tenantry.foundation.data.ids import ORG_ID, IdKind
 from tenantry.foundation.permission import ANYONE, Permission
 from tenantry.foundation.problems import Problem
 from tenantry.foundation.security.limits import Limit, RateLimited
+from tenantry.foundation.streams import Streamed, StreamsFull, TooManyStreams
 from tenantry.foundation.work import OrgWork, PersonWork
 
 Shape = TypeVar("Shape")
@@ -59,6 +60,7 @@ class Route(msgspec.Struct, frozen=True):
     limits: tuple[Limit, ...] = ()
     also: Mapping[int, Any] = {}
     other: Any = None
+    streamed: bool = False
 
     @property
     def name(self) -> str:
@@ -152,6 +154,9 @@ def route_of(handler: Callable[..., Awaitable[Any]], *, limits: tuple[Limit, ...
     if "{org}" in declared["path"]:
         declared["ids"] = {"org": ORG_ID} | declared["ids"]
     opens, body, query, takes, answer, versioned, other = _read_signature(handler)
+    streamed = get_origin(get_type_hints(handler)["return"]) is Streamed
+    if streamed:
+        declared["problems"] = (*declared["problems"], StreamsFull, TooManyStreams)
     if (other is None) is bool(declared.get("also")):
         raise TypeError(f"{handler.__qualname__}: what it gives as Answered, and with which status, belong together")
     _check_limits(limits, body)
@@ -161,7 +166,7 @@ def route_of(handler: Callable[..., Awaitable[Any]], *, limits: tuple[Limit, ...
         declared["problems"] = (*declared["problems"], RateLimited)
     return Route(
         handler=handler, work=opens, body=body, query=query, takes=takes, answer=answer, versioned=versioned,
-        other=other, limits=limits, **declared,
+        other=other, limits=limits, streamed=streamed, **declared,
     )  # fmt: skip
 
 

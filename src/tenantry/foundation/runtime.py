@@ -14,6 +14,7 @@ from tenantry.foundation.data.migrations import History
 from tenantry.foundation.data.sql import Run
 from tenantry.foundation.events.event import Event
 from tenantry.foundation.fate import Fate
+from tenantry.foundation.gathered import Gathered
 from tenantry.foundation.jobs.bell import Bell
 from tenantry.foundation.jobs.job import NewJob
 from tenantry.foundation.net.mailer import Mailer
@@ -56,6 +57,9 @@ class Runtime(msgspec.Struct, frozen=True):
     wraps: Mapping[str, tuple[Wrap, ...]] = {}
     plugins: tuple[Plugin, ...] = ()
     histories: Mapping[str, History] = {}
+    events: Mapping[str, type[Event]] = {}
+    consumed: frozenset[str] = frozenset()
+    gathered: Gathered = msgspec.field(default_factory=Gathered)
 
     @property
     def origin(self) -> str:

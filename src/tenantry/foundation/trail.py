@@ -16,6 +16,8 @@ from tenantry.foundation.call import Call
 from tenantry.foundation.events.details import Details
 from tenantry.foundation.events.event import Audited, Event
 
+LONGEST_AGENT = 512
+"""Characters of a user agent that the audit log keeps."""
 _text = msgspec.json.Encoder().encode
 
 
@@ -23,21 +25,40 @@ def whereabouts(call: Call) -> Details | None:
     """Where an actor was, as far as their request told; it is theirs to have erased."""
     if not call.source and not call.agent:
         return None
-    return Details({"address": call.source or None, "user_agent": call.agent or None}, person=call.actor.person)
+    return Details({"address": call.source or None, "user_agent": _readable(call.agent)}, person=call.actor.person)
+
+
+def _readable(agent: str) -> str | None:
+    """A user agent as anybody may read it, on a terminal too; what steers one is spelled out."""
+    short = agent[:LONGEST_AGENT]
+    if short.isprintable():
+        return short or None
+    return "".join(sign if sign.isprintable() else f"\\x{ord(sign):02x}" for sign in short)
 
 
 def audit_row(
     event: Event, audited: Audited, call: Call, public_id: UUID, was: Mapping[str, Any] | None
 ) -> tuple[Any, ...]:
     """What an audited event leaves in the log; the digests of its details come last and are the bundle's to add."""
-    facts = msgspec.to_builtins(event)
     target = audited.target
-    shown = {name: facts[name] for name in audited.shows}
+    shown = {name: getattr(event, name) for name in audited.shows}
     return (
-        *(public_id, event.org(), event.person(), audited.action),
+        *(public_id, event.org(), event.person(), audited.action, "denied" if audited.denied else "done"),
         *acting(call),
-        *(target and target.removesuffix("_id"), target and getattr(event, target)),
+        *(audited.thing or (target and target.removesuffix("_id")), target and getattr(event, target)),
         *(_text(was).decode() if was else None, _text(shown).decode() if shown else None, call.request_id),
+    )
+
+
+def noted_row(
+    call: Call, row_id: UUID, action: str, target: tuple[str, UUID] | None, after: Mapping[str, Any]
+) -> tuple[Any, ...]:
+    """What is left in the log by something that is no event."""
+    return (
+        *(row_id, call.actor.org, call.actor.person, action, "done"),
+        *acting(call),
+        *(target or (None, None)),
+        *(None, _text(after).decode(), call.request_id),
     )
 
 

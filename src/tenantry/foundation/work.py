@@ -41,7 +41,9 @@ class Work:
     """A transaction with a name on it. Open it with `async with`; leaving it commits, raising out of it rolls back."""
 
     rights: ClassVar[frozenset[Permission]] = frozenset({ANYONE})
-    __slots__ = ("_after", "_bundle", "_may_record", "_session", "call", "connection", "reading", "runtime")
+    __slots__ = (
+        "_after", "_bundle", "_consumed", "_may_record", "_session", "call", "connection", "reading", "runtime",
+    )  # fmt: skip
 
     connection: Connection[Any]
 
@@ -51,6 +53,7 @@ class Work:
         self.runtime: Runtime = call.runtime
         self._bundle = Bundle()
         self._after: list[Event] = []
+        self._consumed = False
         self._may_record: set[type[Event]] = set()
         # an SQLAlchemy session, whose library is of no concern to a work that nobody asks for one
         self._session: Any = None
@@ -87,10 +90,18 @@ class Work:
         if type(event) not in self._may_record:
             raise TypeError(f"no verb in this work declared that it records {type(event).__name__}")
         self._bundle.add_event(event, self.call, was=was, details=details)
+        self._consumed = self._consumed or event.kind in self.runtime.consumed
 
-    def enqueue(self, job: NewJob) -> None:
-        """Ask for a job; it exists if and only if this commit succeeds."""
-        self._bundle.add_job(job, self.call)
+    def note(self, action: str, *, after: Mapping[str, Any], target: tuple[str, UUID] | None = None) -> None:
+        """Leave a row in the audit log, in this commit, about what is no event of any domain."""
+        self._bundle.add_note(self.call, action, target, after)
+
+    def enqueue(self, job: NewJob) -> UUID:
+        """Ask for a job; it exists if and only if this commit succeeds.
+
+        The answer is its id, by which a tracked one can be asked about; one that its key keeps out has none.
+        """
+        return self._bundle.add_job(job, self.call)
 
     def after_rollback(self, event: Event) -> None:
         """Say what shall be recorded, in a transaction of its own, if this one is rolled back."""
@@ -161,8 +172,8 @@ class Work:
             await self._roll_back(error)
             raise
         self.runtime.database.pool.release(self.connection)
-        if self._bundle.jobs:
-            self.runtime.bell.ring()
+        if self._bundle.asks or self._consumed:
+            self.runtime.bell.ring(later=self._bundle.asks_for_later)
 
     async def _end_session(self) -> None:
         """Write what an ORM still has in mind, and let nobody use its session any more."""
@@ -223,7 +234,7 @@ class OrgWork(Work):
         if call.actor.person is None or call.actor.session is None:
             raise TypeError("an organization's work needs a signed-in actor")
         if call.bound not in (None, org):
-            raise NotFound
+            raise NotFound().as_denial()
         super().__init__(call.within(org), reading=reading)
         self.org = org
         self.person: UUID = call.actor.person

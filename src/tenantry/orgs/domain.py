@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tenantry.accounts import actions as accounts
 from tenantry.foundation.domain import Domain
-from tenantry.orgs import actions, events, http, jobs, pages, permissions, problems
+from tenantry.orgs import actions, events, history, http, jobs, pages, permissions, problems
 from tenantry.orgs.settings import OrgSettings
 
 domain = Domain(
@@ -22,10 +22,12 @@ domain = Domain(
     letters=Path(__file__).parent / "letters",
     tables=actions.TABLES,
     org_tables=actions.ORG_TABLES,
+    folds=history.FOLDS,
     answers={
         accounts.what_blocks_closing: actions.sole_ownerships,
         accounts.what_is_held: actions.what_is_held,
         accounts.role_of_member: actions.role_of,
+        accounts.part_with: actions.part_with,
         accounts.invited_address: actions.invited_address,
         accounts.take_in: actions.take_in,
     },

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
@@ -20,7 +21,7 @@ MOST_MEMBERS = 10_000
 """Members of one organization."""
 SLUGS_KEPT = 10
 """Slugs of an organization, the present and earlier ones; an older one can be taken by others again."""
-INVITE_ID = IdKind("inv")
+INVITE_ID = IdKind("inv", "invite_id")
 INVITE_LIFE = timedelta(days=7)
 """An invite, and the link in its mail."""
 INVITE_KEPT = timedelta(days=30)
@@ -56,6 +57,13 @@ class Org(msgspec.Struct, frozen=True):
     role: Role
 
 
+class Renamed(Org, frozen=True):
+    """A tenant that was just called otherwise, and how it was called before."""
+
+    name_was: str
+    slug_was: str
+
+
 class Member(msgspec.Struct, frozen=True):
     """A person's belonging to an organization, with who it is."""
 
@@ -65,6 +73,17 @@ class Member(msgspec.Struct, frozen=True):
     role: Role
     version: int
     joined_at: datetime
+
+
+class Who(msgspec.Struct, frozen=True):
+    """Who somebody is to those who read about them later."""
+
+    email: str
+    name: str
+
+    def said(self) -> Mapping[str, str]:
+        """As the history keeps it, for as long as they may be named."""
+        return {"email": self.email, "name": self.name}
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -93,9 +112,10 @@ class Closure(msgspec.Struct, frozen=True):
 
 
 class Closing(msgspec.Struct, frozen=True):
-    """Until when an organization that was just closed can be opened again."""
+    """Until when an organization that was just closed can be opened again, and its version since."""
 
     purge_at: datetime
+    version: int
 
 
 class Owner(msgspec.Struct, frozen=True):
@@ -176,6 +196,25 @@ class InviteHeld(msgspec.Struct, frozen=True):
     status: InviteStatus
     created_at: datetime
     settled_at: datetime | None
+
+
+JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
+"""Where a job stands that somebody waits for: it waits (again), is being done, or ended in one of three ways."""
+
+
+class JobReport(msgspec.Struct, frozen=True):
+    """How a job stands that somebody in the organization waits for."""
+
+    id: UUID
+    kind: str
+    state: JobState
+    attempt: int
+    done: int | None
+    total: int | None
+    note: str | None
+    asked_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
 
 
 class Joined(msgspec.Struct, frozen=True):

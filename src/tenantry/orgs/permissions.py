@@ -12,5 +12,19 @@ MEMBERS_READ = Permission("members:read", "See who belongs to the organization."
 MEMBERS_WRITE = Permission("members:write", "Change the role of members, and remove them.", roles=ADMINS)
 MEMBERS_LEAVE = Permission("members:leave", "Leave the organization.", roles=MEMBERS)
 MEMBERS_INVITE = Permission("members:invite", "Invite people, and see and revoke invites.", roles=ADMINS)
+# who was invited, removed or demoted by whom is for those who could do it themselves; members see what came of it
+EVENTS_READ = Permission("events:read", "See what happened in the organization, and to whom.", roles=ADMINS)
+JOBS_READ = Permission("jobs:read", "See every job that was asked for in the organization.", roles=ADMINS)
 
-ALL = (ORG_READ, ORG_WRITE, ORG_CLOSE, ORG_TRANSFER, MEMBERS_READ, MEMBERS_WRITE, MEMBERS_INVITE, MEMBERS_LEAVE)
+ALL = (
+    ORG_READ,
+    ORG_WRITE,
+    ORG_CLOSE,
+    ORG_TRANSFER,
+    MEMBERS_READ,
+    MEMBERS_WRITE,
+    MEMBERS_INVITE,
+    MEMBERS_LEAVE,
+    EVENTS_READ,
+    JOBS_READ,
+)

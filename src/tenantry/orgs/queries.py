@@ -6,7 +6,18 @@ from uuid import UUID
 
 from tenantry.foundation.data.sql import many, maybe, one, value, values
 from tenantry.foundation.listing import Listing
-from tenantry.orgs.models import Invite, InviteHeld, InviteMail, Member, Membership, Offer, Org, Owner, Standing
+from tenantry.orgs.models import (
+    Invite,
+    InviteHeld,
+    InviteMail,
+    JobReport,
+    Member,
+    Membership,
+    Offer,
+    Org,
+    Owner,
+    Standing,
+)
 
 org = one(
     Org,
@@ -254,5 +265,16 @@ invites_held = many(
         or invites.user_id = :user_id
      order by invites.created_at, invites.id
      limit :most
+    """,
+)
+
+job_report = maybe(
+    JobReport,
+    """
+    select id, kind, state, attempt, done, total, note, asked_at, started_at, ended_at
+      from tenantry.job_reports
+     where id = :job_id
+       and org_id = tenantry.org()
+       and (person_id = tenantry.person() or :everybodys)
     """,
 )

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import aiohttp
 import asyncpg
@@ -21,11 +22,15 @@ from granian.server.embed import Server
 from tenantry.assemble import build_runtime
 from tenantry.entrypoints.http.app import build_app
 from tenantry.entrypoints.http.witness import Witness
+from tenantry.foundation.call import Actor, Call
 from tenantry.foundation.domain import Registry
+from tenantry.foundation.events.following import drain_consumers
+from tenantry.foundation.jobs.job import NewJob
 from tenantry.foundation.jobs.worker import drain_jobs
 from tenantry.foundation.net.mailbox import Mail, MailboxPost
 from tenantry.foundation.runtime import Runtime
 from tenantry.foundation.security.passwords import Cost, Passwords
+from tenantry.foundation.work import SystemWork
 from tenantry.settings import read_settings
 from tenantry.testing.browser import Browser
 from tenantry.testing.client import Client
@@ -53,9 +58,19 @@ class Installation:
         """A browser that has never been here."""
         return Browser(self._http, self.origin, agent=agent)
 
+    async def ask(self, job: NewJob) -> UUID:
+        """Ask for a job as the house does, at a tick of a schedule for instance; its id."""
+        call = Call(self.runtime, Actor("job", name=job.kind), "request-of-a-test")
+        async with SystemWork(call, reason="a test") as work:
+            return work.enqueue(job)
+
     async def drain_jobs(self) -> int:
         """Run every job that is due; says how many."""
         return await drain_jobs(self.runtime, self.registry.handlers)
+
+    async def drain_consumers(self) -> int:
+        """Have every consumer read all that is committed; says how many events that took. Runs none of their jobs."""
+        return await drain_consumers(self.runtime, self.registry.consumers)
 
     async def mails(self) -> list[Mail]:
         """Every mail that was sent, newest first."""

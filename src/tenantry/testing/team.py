@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import msgspec
 
 from tenantry.foundation.call import Actor, Call
-from tenantry.foundation.data.ids import ORG_ID, USER_ID
+from tenantry.foundation.data.ids import JOB_ID, ORG_ID, USER_ID
+from tenantry.foundation.jobs.job import NewJob
 from tenantry.foundation.permission import Role
 from tenantry.foundation.runtime import Runtime
 from tenantry.foundation.work import SystemWork
@@ -42,3 +43,10 @@ async def add_member(runtime: Runtime, org: str, person: Client, role: Role) -> 
         raise ValueError("an organization and a person are named by their ids")
     async with SystemWork(Call(runtime, Actor("cli"), "test-of-a-team"), reason="a test needs a member") as work:
         await actions.add_member(work, org_id=org_id, user_id=user_id, role=role)
+
+
+async def ask_for(runtime: Runtime, org: str, person: Client, job: NewJob) -> str:
+    """Ask for a job as a member would by some verb; the id that they would be told."""
+    actor = Actor("person", person=USER_ID.read(person.user_id), org=ORG_ID.read(org))
+    async with SystemWork(Call(runtime, actor, "test-of-a-job"), reason="a test asks for a job") as work:
+        return JOB_ID.text(work.enqueue(job))

@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import base64
 import inspect
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import queue_trial
+from queue_trial import Named
 
 from tenantry.assemble import build_runtime
-from tenantry.foundation.call import NOBODY, Call
+from tenantry.foundation.call import NOBODY, Actor, Call
 from tenantry.foundation.domain import Domain, Registry
 from tenantry.foundation.jobs.handler import Handler
 from tenantry.foundation.jobs.job import NewJob
+from tenantry.foundation.jobs.worker import Pace, Worker
 from tenantry.foundation.runtime import Runtime
 from tenantry.foundation.security.secret import Secret
 from tenantry.foundation.work import SystemWork
@@ -36,6 +40,32 @@ async def ask(runtime: Runtime, *jobs: NewJob) -> None:
     async with SystemWork(Call(runtime, NOBODY, "req-1"), reason="a test") as work:
         for job in jobs:
             work.enqueue(job)
+
+
+async def ask_in(runtime: Runtime, org: int | None, *jobs: NewJob) -> list[UUID]:
+    """Have jobs asked for in one commit, by somebody in an organization."""
+    actor = Actor("person", org=None if org is None else UUID(int=org))
+    async with SystemWork(Call(runtime, actor, "req-1"), reason="a test") as work:
+        return [work.enqueue(job) for job in jobs]
+
+
+def stand(queue: str, name: str, **rest: Any) -> NewJob:
+    """A job of the trial's limited queues."""
+    return NewJob.of(f"queue_trial.{queue}", Named(name), queue=queue, **rest)
+
+
+@asynccontextmanager
+async def working(runtime: Runtime, pace: Pace | None = None, *, concurrency: int = 10) -> AsyncIterator[Worker]:
+    """A worker at work."""
+    stop = asyncio.Event()
+    worker = Worker(runtime, HANDLERS, concurrency=concurrency, pace=pace or Pace(grace=0.1, parting=1.0))
+    task = asyncio.create_task(worker.run(stop))
+    try:
+        yield worker
+    finally:
+        stop.set()
+        async with asyncio.timeout(15):
+            await task
 
 
 async def statement(dsn: str, sql: str) -> None:

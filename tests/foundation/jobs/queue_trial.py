@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from collections import Counter
+from collections.abc import Awaitable, Callable
 from typing import ClassVar
 from uuid import UUID
 
@@ -10,7 +13,8 @@ import msgspec
 
 from tenantry.foundation.action import action
 from tenantry.foundation.events.event import Event
-from tenantry.foundation.jobs.handler import GiveUp, Job, Retry, every, handles, on
+from tenantry.foundation.jobs.handler import GiveUp, Job, Queue, Rate, Retry, Snooze, every, handles, on
+from tenantry.foundation.jobs.job import NewJob
 from tenantry.foundation.permission import ANYONE
 from tenantry.foundation.work import Work
 
@@ -22,6 +26,19 @@ class Seen:
         self.runs: list[tuple[str, UUID, int]] = []
         self.names: list[str] = []
         self.gate = asyncio.Event()
+        self.inside: Counter[str] = Counter()
+        self.most: Counter[str] = Counter()
+        self.ticks: list[object] = []
+
+    def enter(self, *places: str) -> None:
+        """One more is inside; the most that ever were is kept."""
+        for place in places:
+            self.inside[place] += 1
+            self.most[place] = max(self.most[place], self.inside[place])
+
+    def leave(self, *places: str) -> None:
+        for place in places:
+            self.inside[place] -= 1
 
     def note(self, job: Job) -> None:
         self.runs.append((job.kind, job.id, job.attempt))
@@ -136,3 +153,85 @@ async def chain(job: Job, given: Named) -> None:
 async def rake(job: Job) -> None:
     """Rake the leaves."""
     seen.note(job)
+
+
+@every(minutes=10, missed="all")
+async def weigh(job: Job) -> None:
+    """Weigh the leaves of each tick."""
+    seen.ticks.append(job.tick)
+
+
+@every(minutes=10, missed="skip")
+async def burn(job: Job) -> None:
+    """Burn the leaves, when it is time."""
+    seen.note(job)
+
+
+@handles("queue_trial.snooze")
+async def snooze(job: Job) -> None:
+    """Put it off."""
+    seen.note(job)
+    raise Snooze(after=0.2)
+
+
+@handles("queue_trial.stubborn")
+async def stubborn(job: Job) -> None:
+    """Go on when told to stop, and try to leave a row all the same."""
+    seen.note(job)
+    try:
+        await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        async with job.work(reason="a test") as work:
+            await work.connection.execute("insert into tenantry.trial values ('too late')")
+
+
+@handles("queue_trial.poison", max_attempts=2)
+async def poison(job: Job) -> None:
+    """Take the process along."""
+    os._exit(9)
+
+
+@handles("queue_trial.orgs")
+async def orgs(job: Job) -> None:
+    """See which organizations there are, in a step and in the last work, and ask for another job."""
+    query = "select id::text from tenantry.orgs order by id"
+    async with job.org_step(reason="a test") as step:
+        seen.names += ["step", *[row[0] for row in await step.connection.fetch(query)]]
+    async with job.org_work(reason="a test") as work:
+        seen.names += ["work", *[row[0] for row in await work.connection.fetch(query)]]
+        if job.org is not None:
+            work.enqueue(NewJob("queue_trial.nothing"))
+
+
+NARROW = Queue("narrow", at_once=2)
+SHARED = Queue("shared", at_once=4, per_org=3)
+ORDERED = Queue("ordered", per_group=1)
+PAIRED = Queue("paired", per_group=2)
+PACED = Queue("paced", rate=Rate(3, 60))
+BRISK = Queue("brisk", rate=Rate(2, 1))
+ORG_PACED = Queue("org_paced", org_rate=Rate(2, 60))
+GROUP_PACED = Queue("group_paced", per_group=3, group_rate=Rate(2, 60))
+
+
+def _standing(queue: Queue) -> Callable[[Job, Named], Awaitable[None]]:
+    @handles(f"queue_trial.{queue.name}", queue=queue)
+    async def stand(job: Job, given: Named) -> None:
+        """Be inside for a moment, or while the gate is closed where the name says so."""
+        places = (queue.name, f"{queue.name}/{job.org}", f"{queue.name}/{job.org}/{job.group and job.group.key}")
+        seen.enter(*places)
+        seen.note(job)
+        try:
+            if given.name.startswith("fails") and job.attempt == 1:
+                raise Retry(after=0.3)
+            if given.name.startswith("waits"):
+                await seen.gate.wait()
+            await asyncio.sleep(0)
+            seen.names.append(given.name)
+        finally:
+            seen.leave(*places)
+
+    return stand
+
+
+narrow, shared, ordered, paired = map(_standing, (NARROW, SHARED, ORDERED, PAIRED))
+paced, brisk, org_paced, group_paced = map(_standing, (PACED, BRISK, ORG_PACED, GROUP_PACED))

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
-from queue_kit import HANDLERS, Rows, ask
+from queue_kit import HANDLERS, Rows, ask, ask_in, until
 from queue_trial import Named, Seen, plant
 
 from tenantry.foundation.call import Actor, Call
 from tenantry.foundation.jobs.job import MAX_ARGS, ArgsTooLarge, NewJob
+from tenantry.foundation.jobs.windows import forget_rates, forget_uniques
 from tenantry.foundation.jobs.worker import drain_jobs
 from tenantry.foundation.runtime import Runtime
 from tenantry.foundation.work import SystemWork
@@ -60,10 +62,10 @@ async def test_a_job_carries_who_asked_and_the_request(runtime: Runtime, rows: R
 
 
 async def test_a_later_job_waits_for_its_time(runtime: Runtime, seen: Seen, dsn: str) -> None:
-    await ask(runtime, NewJob("queue_trial.nothing", delay=3600), NewJob("queue_trial.nothing", delay=0.05))
+    await ask(runtime, NewJob("queue_trial.nothing", delay=3600), NewJob("queue_trial.nothing", delay=1.5))
     assert await drain_jobs(runtime, HANDLERS) == 0
-    await asyncio.sleep(0.06)
-    assert await drain_jobs(runtime, HANDLERS) == 1
+    await until(lambda: drain_jobs(runtime, HANDLERS))
+    assert len(seen.runs) == 1
 
 
 async def test_a_key_keeps_a_second_job_out_while_the_first_waits(runtime: Runtime, rows: Rows) -> None:
@@ -73,6 +75,56 @@ async def test_a_key_keeps_a_second_job_out_while_the_first_waits(runtime: Runti
     await drain_jobs(runtime, HANDLERS)
     await ask(runtime, NewJob("queue_trial.nothing", key="one"))
     assert await rows.count("jobs") == 1
+
+
+async def test_a_key_with_a_window_stays_unique_after_its_job_has_run(runtime: Runtime, rows: Rows) -> None:
+    def once(org: int | None = None) -> Any:
+        return ask_in(runtime, org, NewJob("queue_trial.nothing", key="one", unique_for=60))
+
+    await once()
+    assert await drain_jobs(runtime, HANDLERS) == 1
+    await once()
+    await ask(runtime, NewJob("queue_trial.nothing", key="one", unique_for=60), NewJob("queue_trial.nothing"))
+    assert await drain_jobs(runtime, HANDLERS) == 1
+    await once(org=5)
+    assert await drain_jobs(runtime, HANDLERS) == 1
+    await rows("update tenantry.job_uniques set until = tenantry.now() - interval '1 second' returning kind")
+    await once()
+    await once()
+    assert await drain_jobs(runtime, HANDLERS) == 1
+    assert await rows.count("job_uniques") == 2
+
+
+async def test_a_window_belongs_to_the_commit_that_opened_it(runtime: Runtime, rows: Rows) -> None:
+    job = NewJob("queue_trial.nothing", key="one", unique_for=60)
+    with pytest.raises(RuntimeError, match="changed my mind"):  # noqa: PT012  (a transaction is a block)
+        async with SystemWork(visitor(runtime), reason="a test") as work:
+            work.enqueue(job)
+            raise RuntimeError("changed my mind")
+    # many at once, some twice, in crossing orders: one each
+    jobs = [NewJob("queue_trial.nothing", key=f"{n % 20}", unique_for=60) for n in range(40)]
+    await asyncio.gather(*(ask(runtime, *order) for order in (jobs, jobs[::-1], jobs[5:], jobs[:9])))
+    assert await rows.count("jobs") == 20
+
+
+async def test_windows_and_rates_that_are_over_are_swept(runtime: Runtime, rows: Rows) -> None:
+    await ask(runtime, *[NewJob("queue_trial.nothing", key=f"{n}", unique_for=1 + 60 * n) for n in range(2)])
+    await rows("update tenantry.job_uniques set until = until - interval '9 seconds' returning kind")
+    await rows(
+        "insert into tenantry.job_rates"
+        " select 'q', 'lane', gen_random_uuid(), '', tenantry.now() + n * interval '9 s' from unnest(array[-1, 1]) as n"
+        " returning queue"
+    )
+    async with SystemWork(visitor(runtime), reason="a test") as work:
+        assert [await forget(work, most=10) for forget in (forget_uniques, forget_rates)] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"key": ""}, {"group": "x" * 201}, {"unique_for": 5}, {"key": "k", "unique_for": -1}]
+)
+def test_a_key_that_is_none_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="queue_trial"):
+        NewJob("queue_trial.nothing", **wrong)
 
 
 async def test_large_arguments_are_refused_before_the_database_sees_them() -> None:
@@ -103,6 +155,10 @@ async def test_the_database_refuses_large_arguments_too(dsn: str) -> None:
         "select id from tenantry.dead_letters",
         "insert into tenantry.dead_letters select * from tenantry.dead_letters",
         "select kind from tenantry.job_schedules",
+        "select name from tenantry.job_queues",
+        "select queue from tenantry.job_rates",
+        "delete from tenantry.job_uniques",
+        "update tenantry.job_uniques set kind = 'x'",
         f"insert into tenantry.jobs (id, kind) values ('{UUID(int=5)}', 'x') returning kind",
     ],
 )

@@ -35,10 +35,10 @@ async def test_a_thousand_rings_are_a_few_notifications(runtime: Runtime, dsn: s
 async def test_a_ring_during_a_notification_is_not_forgotten(runtime: Runtime) -> None:
     bell, notify = runtime.bell, runtime.bell._notify
 
-    async def slow() -> None:
+    async def slow(whom: str) -> None:
         if bell.rung == 0:
             bell.ring()
-        await notify()
+        await notify(whom)
 
     with patch.object(bell, "_notify", slow):
         bell.ring()
@@ -70,7 +70,7 @@ async def test_a_job_starts_within_five_seconds_when_no_notification_arrives(run
         await asyncio.sleep(0.3)
         await ask(runtime, NewJob("queue_trial.nothing"))
         await until(lambda: seen.runs, within=5)
-        assert not worker._ear.listening
+        assert not worker.ear.listening
         stop.set()
         await asyncio.wait_for(working, 5)
 

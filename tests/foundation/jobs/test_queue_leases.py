@@ -165,11 +165,11 @@ async def test_a_worker_outlives_the_loss_of_all_its_connections(
     runtime: Runtime, another: Runtime, seen: Seen, dsn: str
 ) -> None:
     async with working(runtime) as worker:
-        await until(lambda: worker._ear.listening)
+        await until(lambda: worker.ear.listening)
         await cut_every_connection(dsn)
         await ask(another, NewJob("queue_trial.nothing"))
         await until(lambda: seen.runs, within=5)
-        await until(lambda: worker._ear.listening, within=10)
+        await until(lambda: worker.ear.listening, within=10)
 
 
 async def test_a_claim_whose_answer_was_lost_is_handed_back_within_seconds(
@@ -178,13 +178,13 @@ async def test_a_claim_whose_answer_was_lost_is_handed_back_within_seconds(
     await ask(runtime, NewJob("queue_trial.wait"))
     async with working(runtime, Pace(grace=1)) as worker:
         await until(lambda: seen.runs)
-        claim_from = worker._claim_from
+        claim_from = worker._taker._claim_from
 
         async def cut_off(start: UUID, room: int) -> list[Claimed]:
             await claim_from(start, room)
             raise DatabaseUnavailable
 
-        with patch.object(worker, "_claim_from", cut_off):
+        with patch.object(worker._taker, "_claim_from", cut_off):
             await ask(runtime, NewJob("queue_trial.nothing"))
             await until(lambda: rows("select 1 from tenantry.job_runs where kind = 'queue_trial.nothing'"))
         await until(lambda: len(seen.runs) == 2, within=5)

@@ -16,7 +16,8 @@ from tenantry.foundation.data.ids import new_id
 from tenantry.foundation.jobs.attempt import backoff
 from tenantry.foundation.jobs.job import NewJob
 from tenantry.foundation.jobs.lease import QueueWork, claim
-from tenantry.foundation.jobs.worker import FIRST_LANE, Worker, drain_jobs
+from tenantry.foundation.jobs.limited import FIRST_LANE
+from tenantry.foundation.jobs.worker import Worker, drain_jobs
 from tenantry.foundation.runtime import Runtime
 from tenantry.foundation.work import SystemWork
 
@@ -201,7 +202,7 @@ async def test_a_worker_takes_what_is_asked_for_while_it_idles(runtime: Runtime,
     stop = asyncio.Event()
     worker = Worker(runtime, HANDLERS)
     working = asyncio.create_task(worker.run(stop))
-    await until(lambda: worker._ear.listening)
+    await until(lambda: worker.ear.listening)
     for number in range(5):
         await ask(runtime, NewJob("queue_trial.nothing", key=str(uuid4())))
         await until(lambda number=number: len(seen.runs) == number + 1, within=1)

@@ -18,6 +18,7 @@ from tenantry.foundation.jobs.ticker import Ticker
 from tenantry.foundation.jobs.worker import drain_jobs
 from tenantry.foundation.runtime import Runtime
 
+RAKE = [handler for handler in HANDLERS if handler.kind == "queue_trial.rake"]
 SUNDAY = "2026-11-22T19:05:30+00:00"
 
 
@@ -62,7 +63,7 @@ def test_an_interval_ticks_at_the_same_instants_everywhere() -> None:
 async def test_three_tickers_at_once_ask_for_one_job_a_tick(
     runtime: Runtime, another: Runtime, rows: Rows, seen: Seen
 ) -> None:
-    tickers = [Ticker(runtime, HANDLERS), Ticker(another, HANDLERS), Ticker(another, HANDLERS)]
+    tickers = [Ticker(runtime, RAKE), Ticker(another, RAKE), Ticker(another, RAKE)]
     await asyncio.gather(*(ticker.tick() for ticker in tickers))
     assert await rows.count("jobs") == 0
     for tick in range(1, 6):
@@ -73,7 +74,7 @@ async def test_three_tickers_at_once_ask_for_one_job_a_tick(
 
 
 async def test_a_schedule_that_is_new_starts_with_its_next_tick(runtime: Runtime, rows: Rows) -> None:
-    wait = await Ticker(runtime, HANDLERS).tick()
+    wait = await Ticker(runtime, RAKE).tick()
     assert await rows.count("jobs") == 0
     assert timedelta(0) < wait <= timedelta(minutes=10)
     assert await rows.count("job_schedules") == 1
@@ -83,7 +84,7 @@ async def test_schedules_follow_the_test_clock(dsn: str, rows: Rows, tmp_path: P
     clock = tmp_path / "clock"
     clock.write_text("2030-01-01T00:04:00Z")
     runtime = runtime_on(dsn, test_clock=str(clock))
-    ticking = asyncio.create_task(Ticker(runtime, HANDLERS).run())
+    ticking = asyncio.create_task(Ticker(runtime, RAKE).run())
     await until(lambda: rows.count("job_schedules"))
     assert await rows.count("jobs") == 0
     clock.write_text("2030-01-01T09:10:00Z")
@@ -94,6 +95,53 @@ async def test_schedules_follow_the_test_clock(dsn: str, rows: Rows, tmp_path: P
     await asyncio.wait([ticking])
     await runtime.bell.close()
     runtime.database.close()
+
+
+AGO = "update tenantry.job_schedules set tick = tick - make_interval(mins => $2) where kind = $1 returning kind"
+
+
+async def test_each_missed_tick_has_a_job_of_its_own_where_the_schedule_says_all(
+    runtime: Runtime, another: Runtime, rows: Rows, seen: Seen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tenantry.foundation.jobs.schedule.MADE_UP_AT_ONCE", 4)
+    tickers = [Ticker(runtime, HANDLERS), Ticker(another, HANDLERS)]
+    await tickers[0].tick()
+    await rows(AGO, "queue_trial.weigh", 70)
+    while timedelta(0) in await asyncio.gather(*(ticker.tick() for ticker in tickers)):
+        continue
+    waiting = await rows("select tick from tenantry.jobs where kind = 'queue_trial.weigh' order by seq")
+    ((last,),) = await rows("select tick from tenantry.job_schedules where kind = 'queue_trial.weigh'")
+    ticks = [last - timedelta(minutes=10) * ago for ago in range(6, -1, -1)]
+    assert [row[0] for row in waiting] == ticks
+    assert await drain_jobs(runtime, HANDLERS) == 7
+    assert sorted(seen.ticks) == ticks  # type: ignore[type-var]
+
+
+async def test_a_late_tick_is_passed_over_where_the_schedule_skips(runtime: Runtime, rows: Rows, seen: Seen) -> None:
+    ticker = Ticker(runtime, HANDLERS)
+    await ticker.tick()
+    ((first,),) = await rows("select tick from tenantry.job_schedules where kind = 'queue_trial.burn'")
+    await rows(AGO, "queue_trial.burn", 30)
+    await ticker.tick()
+    ((tick, late),) = await rows(
+        "select tick, tenantry.now() - tick > interval '1 minute' from tenantry.job_schedules"
+        " where kind = 'queue_trial.burn'"
+    )
+    assert tick >= first
+    # in the first minute of an interval its tick is not late
+    assert await rows.count("jobs") == (0 if late else 1)
+
+
+def test_a_tick_is_late_after_a_minute_or_after_an_interval_that_is_shorter() -> None:
+    now, ago = datetime.fromisoformat(SUNDAY), timedelta(days=1)
+    for text, seconds, late in (("* * * * *", 0, 0), ("0 3 * * *", 0, 1), (None, 7, 0), (None, 86_400, 1)):
+        skipping = Schedule.parse(text, seconds, "skip")
+        assert len(skipping.missed_since(now - ago, now)) == 1 - late
+        assert len(Schedule.parse(text, seconds).missed_since(now - ago, now)) == 1
+        assert skipping.missed_since(now, now) == []
+    every_second = Schedule.parse(None, 1, "all").missed_since(now - ago, now)
+    assert len(every_second) == 1000
+    assert every_second[0] == now - ago + timedelta(seconds=1)
 
 
 def test_marks_say_what_a_function_answers_to_and_register_nothing() -> None:

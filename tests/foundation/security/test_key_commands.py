@@ -143,7 +143,7 @@ def test_the_list_of_commands_shows_those_of_the_domains(registry: Registry) -> 
 
 
 def test_a_domain_brings_a_group_of_its_own(registry: Registry) -> None:
-    (revoke,) = registry.domains[0].commands
+    revoke, *_ = registry.domains[0].commands
     assembly, own = Assembly(_closed), type(revoke)("people", "sign-out", revoke.function)
     assembly.registry = lambda: Registry([Domain(name="people", commands=(own,))])  # type: ignore[method-assign]
     app = build(assembly)

@@ -13,7 +13,8 @@ from tenantry.accounts.models import CHANGE_LIFE, AddressChange, User
 from tenantry.accounts.problems import LinkInvalid
 from tenantry.foundation.action import action
 from tenantry.foundation.data.ids import new_id
-from tenantry.foundation.data.sql import maybe, run
+from tenantry.foundation.data.sql import maybe, run, value
+from tenantry.foundation.events.details import Details
 from tenantry.foundation.net.address import MailAddress
 from tenantry.foundation.permission import HOUSE
 from tenantry.foundation.work import SystemWork
@@ -50,11 +51,18 @@ take_change = maybe(
     """,
 )
 
-move = run("""
+move = value(
+    str,
+    """
+    with before as (
+        select email_key from tenantry.users where id = :user_id
+    )
     update tenantry.users
        set email = :email, email_key = :email_key, version = version + 1, updated_at = tenantry.now()
      where id = :user_id
-""")
+ returning (select email_key from before)
+    """,
+)
 
 
 @action(requires=HOUSE, records=AddressChanged)
@@ -64,8 +72,11 @@ async def change_address(work: SystemWork, *, user_id: UUID, session_id: UUID, c
     change = await take_change(work, change_id=change_id, user_id=user_id)
     if change is None:
         raise LinkInvalid
-    await move(work, user_id=user_id, email=change.email, email_key=change.email_key)
+    given_up = await move(work, user_id=user_id, email=change.email, email_key=change.email_key)
     await end_every_session(work, user_id=user_id, why="address", keep=session_id)
     await forget_resets(work, user_id=user_id)
-    work.record(AddressChanged(user_id=user_id, change_id=change_id))
+    moved = {"email": change.email, "email_was": change.previous}
+    # by the address that was theirs until now, their purge finds what was said of it
+    details = Details(moved, person=user_id, email_key=given_up)
+    work.record(AddressChanged(user_id=user_id, change_id=change_id), details=details)
     return await queries.user_by_id(work, user_id=user_id)

@@ -8,21 +8,27 @@ from uuid import UUID
 from tenantry.accounts import queries
 from tenantry.accounts.actions.links import forget_links
 from tenantry.accounts.actions.person import lock_person
+from tenantry.accounts.actions.registration import take_turn
 from tenantry.accounts.actions.sessions import end_every_session, lock_sessions
-from tenantry.accounts.events import UserClosed, UserPurged, UserReopened
+from tenantry.accounts.events import AddressForgotten, UserClosed, UserPurged, UserReopened
 from tenantry.accounts.models import GRACE, User
-from tenantry.accounts.problems import Blocker, ClosureBlocked, NotClosed
+from tenantry.accounts.problems import AddressTaken, Blocker, ClosureBlocked, NotClosed
 from tenantry.foundation.action import action
+from tenantry.foundation.data.ids import new_id
 from tenantry.foundation.data.sql import run, value
 from tenantry.foundation.fate import Fate, Person, erased, kept, let_come
+from tenantry.foundation.net.address import MailAddress
 from tenantry.foundation.permission import HOUSE
-from tenantry.foundation.question import Question, all_of
+from tenantry.foundation.question import Question, all_of, nothing
 from tenantry.foundation.refusals import AccountClosed
 from tenantry.foundation.refusals import SessionEnded as SessionHasEnded
 from tenantry.foundation.work import SystemWork
 
 what_blocks_closing: Question[[UUID], Sequence[Blocker]] = Question(
     "what_blocks_closing", "What must be settled before this person can close their account?", settle=all_of
+)
+part_with: Question[[UUID, str], None] = Question(
+    "part_with", "Part with this person, or with this address, and say of each row that it is gone.", settle=nothing
 )
 
 set_closed = run("""
@@ -96,8 +102,29 @@ async def purge_person(work: SystemWork, *, user_id: UUID) -> None:
     email_key = await lock_due(work, user_id=user_id)
     if email_key is None:
         return
-    await let_come(work, work.runtime.fates, Person(user_id, email_key))
+    for address in [*await queries.addresses_before(work, user_id=user_id), email_key]:
+        await _forgotten(work, user_id, address)
     work.record(UserPurged(user_id=user_id))
+
+
+async def _forgotten(work: SystemWork, user_id: UUID, email_key: str) -> None:
+    """Rows of a history say that they go; what is left, and all that has no history, goes by its table's fate."""
+    await part_with.ask(work, user_id, email_key)
+    await let_come(work, work.runtime.fates, Person(user_id, email_key))
+
+
+ADDRESS_HAS_ACCOUNT = "This address belongs to an account; what is held about it goes when its person closes that."
+
+
+@action(requires=HOUSE, records=AddressForgotten)
+async def forget_address(work: SystemWork, *, address: MailAddress) -> None:
+    """Forget an address that has no account wherever it was typed: in invites, registrations and the history."""
+    await take_turn(work, turn=f"join as {address.key}")
+    if await queries.address_of_account(work, email_key=address.key) is not None:
+        raise AddressTaken(ADDRESS_HAS_ACCOUNT)
+    # nobody has this id
+    await _forgotten(work, new_id(), address.key)
+    work.record(AddressForgotten())
 
 
 TABLES: Mapping[str, Fate] = {

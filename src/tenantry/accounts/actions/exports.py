@@ -127,14 +127,23 @@ async def remove_old_exports(work: SystemWork) -> int:
 
 
 async def held_by_accounts(work: Work, user_id: UUID) -> Sections:
-    """What accounts hold about a person: the profile, the devices, and what happened, newest first."""
+    """What accounts hold about a person: the profile, the devices, what happened, and what else is noted of them."""
     user = await queries.user_by_id(work, user_id=user_id)
     history = await queries.history_held(work, user_id=user_id, most=MOST_ROWS)
+    noted = await queries.noted_held(work, user_id=user_id, most=MOST_ROWS)
     return {
         "profile": msgspec.to_builtins(user) | {"id": USER_ID.text(user.id)},
         "devices": await queries.devices_held(work, user_id=user_id, most=MOST_ROWS),
-        "history": [{"at": one.at, "kind": one.kind, "facts": msgspec.Raw(one.payload.encode())} for one in history],
+        "history": [
+            {"at": one.at, "kind": one.kind, "facts": _as_json(one.payload), "details": _as_json(one.named or "null")}
+            for one in history
+        ],
+        "noted": [{"at": one.at, "about": one.about, "details": _as_json(one.named)} for one in noted],
     }
+
+
+def _as_json(text: str) -> msgspec.Raw:
+    return msgspec.Raw(text.encode())
 
 
 MOST_ROWS = 10_000

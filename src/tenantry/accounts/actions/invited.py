@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from tenantry.accounts import queries
-from tenantry.accounts.actions.registration import REMOVED_AT_ONCE, keep_user, take_registrations, take_turn
+from tenantry.accounts.actions.registration import REMOVED_AT_ONCE, joined_as, keep_user, take_registrations, take_turn
 from tenantry.accounts.events import UserJoined
 from tenantry.accounts.models import User
 from tenantry.accounts.problems import AddressTaken
@@ -44,6 +44,6 @@ async def join_invited(work: SystemWork, *, address: MailAddress, name: str, pas
     user = await keep_user(
         work, id=new_id(), email=address.typed, email_key=address.key, name=name, password_hash=password_hash
     )
-    work.record(UserJoined(user_id=user.id, registration_id=None))
+    work.record(UserJoined(user_id=user.id, registration_id=None), details=joined_as(user, address.key))
     await take_in.ask(work, token, user.id, address.key)
     return user

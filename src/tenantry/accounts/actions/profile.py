@@ -6,26 +6,33 @@ from tenantry.accounts.events import (
     ProfileChanged,
 )
 from tenantry.accounts.models import (
+    Rewritten,
     User,
 )
 from tenantry.foundation.action import action
 from tenantry.foundation.data.sql import maybe
+from tenantry.foundation.events.details import Details
 from tenantry.foundation.permission import ONESELF
 from tenantry.foundation.problems import VersionMismatch
 from tenantry.foundation.work import PersonWork
 
 change_user = maybe(
-    User,
+    Rewritten,
     """
     update tenantry.users
-       set name = coalesce(:name, name),
-           locale = coalesce(:locale, locale),
-           timezone = coalesce(:timezone, timezone),
-           version = version + 1,
+       set name = coalesce(:name, users.name),
+           locale = coalesce(:locale, users.locale),
+           timezone = coalesce(:timezone, users.timezone),
+           version = users.version + 1,
            updated_at = tenantry.now()
-     where id = tenantry.person()
-       and version = coalesce(:version, version)
- returning id, email, name, locale, timezone, version, created_at, purge_at
+      from (select id, name, locale, timezone
+              from tenantry.users
+             where id = tenantry.person()
+               for no key update) as before
+     where users.id = before.id
+       and users.version = coalesce(:version, users.version)
+ returning users.id, email, users.name, users.locale, users.timezone, version, created_at, purge_at,
+           before.name as name_was, before.locale as locale_was, before.timezone as timezone_was
     """,
 )
 
@@ -40,10 +47,12 @@ async def change_profile(
     version: int | None = None,
 ) -> User:
     """Change one's name, language or time zone; with a version, only if nobody changed it since."""
-    user = await change_user(work, name=name, locale=locale, timezone=timezone, version=version)
-    if user is None:
+    rewritten = await change_user(work, name=name, locale=locale, timezone=timezone, version=version)
+    if rewritten is None:
         raise VersionMismatch
+    user = rewritten.user
     given = {"name": name, "locale": locale, "timezone": timezone}
     fields = tuple(field for field, content in given.items() if content is not None)
-    work.record(ProfileChanged(user_id=user.id, fields=fields, version_after=user.version))
+    said = Details(rewritten.said(fields), person=user.id) if fields else None
+    work.record(ProfileChanged(user_id=user.id, fields=fields, version_after=user.version), details=said)
     return user

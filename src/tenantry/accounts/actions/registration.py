@@ -23,6 +23,7 @@ from tenantry.accounts.problems import (
 from tenantry.foundation.action import action
 from tenantry.foundation.data.ids import new_id
 from tenantry.foundation.data.sql import one, run, value, values
+from tenantry.foundation.events.details import Details
 from tenantry.foundation.net.address import MailAddress
 from tenantry.foundation.permission import HOUSE
 from tenantry.foundation.security.limits import Limit
@@ -123,6 +124,11 @@ keep_user = one(
 )
 
 
+def joined_as(user: User, email_key: str) -> Details:
+    """As whom a person joined; by the address, which was theirs from then on, their purge finds what was said of it."""
+    return Details({"email": user.email, "name": user.name}, person=user.id, email_key=email_key)
+
+
 @action(requires=HOUSE, records=UserJoined)
 async def join(work: SystemWork, *, registration: Registration) -> User:
     """Turn a registration whose address is proven into an account; the address's other registrations are removed.
@@ -143,7 +149,8 @@ async def join(work: SystemWork, *, registration: Registration) -> User:
         name=registration.name,
         password_hash=registration.password_hash,
     )
-    work.record(UserJoined(user_id=user.id, registration_id=registration.id))
+    details = joined_as(user, registration.email_key)
+    work.record(UserJoined(user_id=user.id, registration_id=registration.id), details=details)
     return user
 
 
@@ -153,7 +160,7 @@ async def add_person(work: SystemWork, *, address: MailAddress, name: str, passw
     user = await keep_user(
         work, id=new_id(), email=address.typed, email_key=address.key, name=name, password_hash=password_hash
     )
-    work.record(UserJoined(user_id=user.id, registration_id=None))
+    work.record(UserJoined(user_id=user.id, registration_id=None), details=joined_as(user, address.key))
     return user
 
 

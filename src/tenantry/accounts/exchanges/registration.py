@@ -93,7 +93,7 @@ async def _with_password(call: Call, candidates: list[Registration], password: s
     for registration in candidates:
         if (await call.runtime.passwords.verify(registration.password_hash, password)).ok:
             return registration
-    raise InvalidCredentials
+    raise InvalidCredentials().as_denial()
 
 
 async def _join(work: SystemWork, registration: Registration) -> SignedIn:

@@ -12,7 +12,19 @@ from typing import Any
 import typer
 from asyncpg.exceptions import PostgresError
 
-from tenantry.entrypoints.cli import dev, look, plugins, processes, reference, schema, secrets, seed, tokens
+from tenantry.entrypoints.cli import (
+    dev,
+    events,
+    jobs,
+    look,
+    plugins,
+    processes,
+    reference,
+    schema,
+    secrets,
+    seed,
+    tokens,
+)
 from tenantry.entrypoints.cli.assembly import Assembly
 from tenantry.entrypoints.cli.brought import beside_core
 from tenantry.entrypoints.port import PortTaken
@@ -50,7 +62,7 @@ def build(assembly: Assembly) -> typer.Typer:
         pretty_exceptions_enable=False,
         add_completion=True,
     )
-    for group in (processes, schema, look, plugins, reference, seed, dev, tokens, secrets):
+    for group in (processes, schema, look, plugins, reference, seed, dev, tokens, secrets, events, jobs):
         group.add_commands(app, assembly)
     return app
 

@@ -58,6 +58,8 @@ def _performing(assembly: Assembly, command: Command) -> Callable[..., None]:
         except BadUsage as error:
             raise typer.BadParameter(str(error)) from error
         show_json(answer) if as_json else _show(answer)
+        if command.failed(answer):
+            raise typer.Exit(1)
 
     json = inspect.Parameter("as_json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=AS_JSON)
     signature = inspect.Signature([*map(_option, _options(command)), json])
@@ -79,4 +81,9 @@ def _option(parameter: inspect.Parameter) -> inspect.Parameter:
 
 def _show(answer: msgspec.Struct) -> None:
     for field, content in msgspec.structs.asdict(answer).items():
-        typer.echo(f"{field.replace('_', ' ')}: {content}")
+        if isinstance(content, list):
+            typer.echo(f"{field.replace('_', ' ')}: {len(content)}")
+            for one in content:
+                typer.echo(msgspec.json.encode(one))
+        else:
+            typer.echo(f"{field.replace('_', ' ')}: {content}")

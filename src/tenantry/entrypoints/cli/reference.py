@@ -80,7 +80,7 @@ def _kind(plain: Any) -> str:
         return "secret"
     if get_origin(plain) is tuple:
         return "list"
-    return {int: "number", str: "text"}[options[0] if options else plain]
+    return {int: "number", float: "number", str: "text"}[options[0] if options else plain]
 
 
 def _default(field: msgspec.structs.FieldInfo) -> str:

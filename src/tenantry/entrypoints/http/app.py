@@ -23,7 +23,9 @@ from tenantry.entrypoints.http.metrics import metrics_page
 from tenantry.entrypoints.http.openapi import describe
 from tenantry.entrypoints.http.pages.serving import pages
 from tenantry.entrypoints.http.reads import beside_the_domains
+from tenantry.entrypoints.http.streaming import Streams
 from tenantry.entrypoints.http.witness import Witness
+from tenantry.foundation.denials import settle
 from tenantry.foundation.domain import Registry
 from tenantry.foundation.problems import MethodNotAllowed
 from tenantry.foundation.runtime import Runtime
@@ -36,9 +38,10 @@ def build_app(runtime: Runtime, registry: Registry, *, witness: Witness | None =
     """The application of one process; connecting happens in its lifespan."""
     settings = runtime.settings
     witness = witness or Witness(lines=settings.log_level in {"debug", "info"})
+    streams = Streams(runtime)
     router = Litestar(
         [_handler(path, operations, runtime) for path, operations in _paths(runtime, registry).items()],
-        lifespan=[_life(runtime, witness)],
+        lifespan=[_life(runtime, streams, witness)],
         openapi_config=None,
         logging_config=None,
     )
@@ -49,6 +52,7 @@ def build_app(runtime: Runtime, registry: Registry, *, witness: Witness | None =
         reception=Reception(hosts=hosts, proxies=settings.trusted_proxies),
         cors=Cors(settings.cors_origins),
         witness=witness,
+        streams=streams,
         https=(settings.public_url or "").startswith("https://"),
     )
 
@@ -107,13 +111,16 @@ def _allowed(operations: Iterable[str]) -> str:
     return ", ".join(sorted({*operations, *(["HEAD"] if "GET" in operations else [])}))
 
 
-def _life(runtime: Runtime, witness: Witness) -> Callable[[Litestar], Any]:
+def _life(runtime: Runtime, streams: Streams, witness: Witness) -> Callable[[Litestar], Any]:
     @asynccontextmanager
     async def life(_: Litestar) -> AsyncIterator[None]:
         await runtime.start()
+        streams.start()
         try:
             yield
         finally:
+            await streams.stop()
+            await settle(runtime)
             await runtime.stop()
             witness.close()
 

@@ -58,6 +58,7 @@ class Arrival(msgspec.Struct):
     visit: Visit | None = None
     bound: UUID | None = None
     cookie: bytes | None = None
+    streamed: bool = False
     raised: Exception | None = None
     failure: Exception | None = None
 

@@ -9,7 +9,7 @@ from tenantry.entrypoints.http.reply import Reply
 
 _ALLOWED = (
     (b"access-control-allow-methods", b"GET, POST, PUT, PATCH, DELETE"),
-    (b"access-control-allow-headers", b"authorization, content-type, if-match, idempotency-key"),
+    (b"access-control-allow-headers", b"authorization, content-type, if-match, idempotency-key, last-event-id"),
     (b"access-control-max-age", b"600"),
 )
 _EXPOSED = (b"access-control-expose-headers", b"etag, retry-after, x-request-id, ratelimit, ratelimit-policy")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
@@ -13,16 +14,19 @@ from tenantry.entrypoints.http.body import read_body
 from tenantry.entrypoints.http.credential import authenticate, keep_visit
 from tenantry.entrypoints.http.etag import mark_of, read_tag, write_tag
 from tenantry.entrypoints.http.query import read_query, refuse_query
-from tenantry.entrypoints.http.reply import JSON, Reply, encode, problem_reply
+from tenantry.entrypoints.http.reply import JSON, Reply, encode, file_reply, problem_reply, streamed_reply
 from tenantry.foundation.action import Refusal
 from tenantry.foundation.call import Actor, Call
+from tenantry.foundation.denials import remember_denial
 from tenantry.foundation.logs import on_behalf_of
 from tenantry.foundation.net.address import read_address
-from tenantry.foundation.problems import Malformed, MatchNeeded, NotFound, Unavailable
+from tenantry.foundation.pages import Download
+from tenantry.foundation.problems import Malformed, MatchNeeded, NotFound, Problem, Unavailable
 from tenantry.foundation.routes import Answered, Route, Versioned, id_parameters
 from tenantry.foundation.runtime import Runtime
 from tenantry.foundation.security.limits import Limit, is_loopback, network
 from tenantry.foundation.security.turns import take_turns
+from tenantry.foundation.streams import Streamed
 from tenantry.foundation.wire import decode, decode_query
 from tenantry.foundation.work import OrgWork, PersonWork
 
@@ -61,6 +65,7 @@ async def calling(route: Route, runtime: Runtime, arrival: Arrival) -> Call:
 
 async def perform(route: Route, call: Call, given: dict[str, Any], arrival: Arrival) -> Any:
     """What the route's handler answers to what was given, within the deadline and the limits."""
+    org = given.get("org")
     try:
         async with asyncio.timeout(DEADLINE):
             if arrival.visit is not None and not route.public:
@@ -68,6 +73,18 @@ async def perform(route: Route, call: Call, given: dict[str, Any], arrival: Arri
             return await _perform(route, call, given)
     except TimeoutError as error:
         raise TookTooLong from error
+    except Problem as problem:
+        # every work has ended by now, and none of its connections is held
+        if problem.denial:
+            await _remember(route, call, problem, org, given)
+        raise
+
+
+async def _remember(route: Route, call: Call, problem: Problem, org: UUID | None, given: dict[str, Any]) -> None:
+    """Leave in the audit log who was kept from what: an operation, and the last thing that its path names."""
+    named = [(name, given[name]) for name in route.ids if name in given and name != "org"]
+    action = f"{route.tag}:request:{route.handler.__name__}"
+    await remember_denial(call, problem, action=action, org=org, target=named[-1] if named else None)
 
 
 async def _perform(route: Route, call: Call, given: dict[str, Any]) -> Any:
@@ -133,6 +150,8 @@ async def _input(route: Route, scope: dict[str, Any], receive: Any, arrival: Arr
         raise MatchNeeded
     if "if_match" in route.takes:
         given["if_match"] = read_tag(arrival.header(b"if-match"), mark_of(scope["path"], actor))
+    if "last_event_id" in route.takes:
+        given["last_event_id"] = arrival.header(b"last-event-id")
     return given
 
 
@@ -142,6 +161,10 @@ def _reply(route: Route, answer: Any, arrival: Arrival, path: str, actor: Actor)
         return problem_reply(answer.problem, arrival.request_id)
     if isinstance(answer, Versioned):
         return _versioned(route, answer, arrival, write_tag(answer.version, mark_of(path, actor)))
+    if isinstance(answer, Download):
+        return file_reply(answer)
+    if isinstance(answer, Streamed):
+        return streamed_reply(answer)
     if isinstance(answer, Answered):
         return Reply(answer.status, encode(answer.value), [JSON])
     if answer is None:

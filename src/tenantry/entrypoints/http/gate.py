@@ -12,6 +12,7 @@ from tenantry.entrypoints.http.arrival import Arrival, Reception
 from tenantry.entrypoints.http.body import HungUp
 from tenantry.entrypoints.http.cors import Cors
 from tenantry.entrypoints.http.reply import Reply, problem_reply
+from tenantry.entrypoints.http.streaming import Streams
 from tenantry.entrypoints.http.witness import Witness
 from tenantry.foundation.problems import Internal, Malformed, MethodNotAllowed, NotFound, Problem
 
@@ -29,8 +30,11 @@ HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 class Gate:
     """An ASGI application that lets requests in to another one."""
 
-    def __init__(self, app: App, *, reception: Reception, cors: Cors, witness: Witness, https: bool) -> None:
+    def __init__(
+        self, app: App, *, reception: Reception, cors: Cors, witness: Witness, streams: Streams, https: bool
+    ) -> None:
         self._app = app
+        self._streams = streams
         self._reception = reception
         self._cors = cors
         self._witness = witness
@@ -48,7 +52,12 @@ class Gate:
         started = time.perf_counter()
         arrival = self._reception.read(scope)
         reply = await self._reply(scope, receive, arrival)
-        await self._send(reply, arrival, send)
+        start = {"type": "http.response.start", "status": reply.status, "headers": self._headers(reply, arrival)}
+        if arrival.streamed and reply.streamed is not None:
+            await self._streams.run(reply.streamed, arrival, start, receive, send)
+        else:
+            await send(start)
+            await send({"type": "http.response.body", "body": b"" if arrival.method == "HEAD" else reply.body})
         self._witness.saw(arrival, reply.status, started)
 
     async def _reply(self, scope: dict[str, Any], receive: Any, arrival: Arrival) -> Reply:
@@ -57,7 +66,7 @@ class Gate:
                 raise arrival.problem
             if (preflight := self._cors.preflight(arrival)) is not None:
                 return preflight
-            return await self._inside(scope, receive, arrival)
+            return self._admitted(await self._inside(scope, receive, arrival), arrival)
         except Problem as problem:
             arrival.problem = problem
         except HungUp:
@@ -84,7 +93,14 @@ class Gate:
             raise MethodNotAllowed if said == [405] else NotFound if said == [404] else Internal
         return reply
 
-    async def _send(self, reply: Reply, arrival: Arrival, send: Send) -> None:
+    def _admitted(self, reply: Reply, arrival: Arrival) -> Reply:
+        """The reply, its stream with a place to run in; whoever asks for the headers only takes none."""
+        if reply.streamed is not None and arrival.method != "HEAD":
+            self._streams.admit(reply.streamed)
+            arrival.streamed = True
+        return reply
+
+    def _headers(self, reply: Reply, arrival: Arrival) -> list[tuple[bytes, bytes]]:
         headers = [
             *reply.headers,
             *self._always,
@@ -96,8 +112,6 @@ class Gate:
         headers += self._cors.headers(arrival)
         if arrival.cookie is not None:
             headers.append((b"set-cookie", arrival.cookie))
-        if reply.status not in {304, 204}:
+        if reply.status not in {304, 204} and reply.streamed is None:
             headers.append((b"content-length", b"%d" % len(reply.body)))
-        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-        body = b"" if arrival.method == "HEAD" else reply.body
-        await send({"type": "http.response.body", "body": body})
+        return headers

@@ -15,7 +15,8 @@ from tenantry.entrypoints.http.cookies import NAME
 from tenantry.entrypoints.http.endpoint import TookTooLong
 from tenantry.foundation.data.pool import DatabaseBusy, DatabaseUnavailable
 from tenantry.foundation.domain import Registry
-from tenantry.foundation.listing import BadCursor, ListQuery
+from tenantry.foundation.listing import LONGEST_CURSOR, BadCursor, ListQuery
+from tenantry.foundation.pages import Download
 from tenantry.foundation.problems import (
     Forbidden,
     HeadersTooLarge,
@@ -61,6 +62,18 @@ BESIDE = {
 OF_LIMITS = {
     "RateLimit": "Which limits are spent, and in how many seconds each has a turn again.",
     "RateLimit-Policy": "Those limits: so many turns (`q`) in so many seconds (`w`).",
+}
+STREAM = (
+    "Server-sent events: `id` is where it stands, for `Last-Event-ID`; `event` the kind; `data` an item in one line. "
+    "Lines that begin with a colon say that all is well. The last event is called `end`, and its data is "
+    '`{"reason": ...}`: the code of the refusal that a request would get from now on, `renew` for a stream that has '
+    "lasted long enough, or `stopping`."
+)
+END = {
+    "type": "object",
+    "properties": {"reason": {"type": "string"}},
+    "required": ["reason"],
+    "additionalProperties": False,
 }
 NO_NUL = r"^[^\x00]*$"
 """What every text in a body or a query obeys; decoding refuses the rest."""
@@ -108,7 +121,8 @@ def describe(registry: Registry, settings: Settings) -> dict[str, Any]:
 
 
 def _schemas(shapes: Iterable[Any]) -> dict[str, Any]:
-    return msgspec.json.schema_components(filter(_is_struct, shapes), ref_template=REF)[1]
+    described = (shape for shape in shapes if _is_struct(shape) and shape is not Download)
+    return msgspec.json.schema_components(described, ref_template=REF)[1]
 
 
 def _without_nul(schema: Any) -> Any:
@@ -144,8 +158,12 @@ def _operation(route: Route) -> dict[str, Any]:
     return operation
 
 
+def _ref(shape: Any) -> dict[str, Any]:
+    return {"$ref": REF.format(name=shape.__name__)}
+
+
 def _content(shape: Any, example: Any) -> dict[str, Any]:
-    schema = {"$ref": REF.format(name=shape.__name__)}
+    schema = _ref(shape)
     return {"schema": schema} if example is None else {"schema": schema, "example": example}
 
 
@@ -180,6 +198,14 @@ def _header_parameters(route: Route) -> Iterable[dict[str, Any]]:
             "schema": {"anyOf": [{"type": "string", "pattern": '^"v[0-9]{1,9}-[0-9a-f]{8}"$'}, {"const": "*"}]},
             "example": '"v1-5f0c1a2b"',
         }
+    if "last_event_id" in route.takes:
+        yield {
+            "name": "Last-Event-ID",
+            "in": "header",
+            "required": False,
+            "description": "The `id` that was heard last; browsers send it by themselves. It goes before `after`.",
+            "schema": {"type": "string", "maxLength": LONGEST_CURSOR},
+        }
     if route.versioned and route.method == "GET":
         yield {
             "name": "If-None-Match",
@@ -191,13 +217,25 @@ def _header_parameters(route: Route) -> Iterable[dict[str, Any]]:
         }
 
 
+def _answer(route: Route) -> dict[str, Any]:
+    if route.answer is Download:
+        return {"text/csv": {"schema": {"type": "string"}}, "application/x-ndjson": {"schema": {"type": "string"}}}
+    if not route.streamed:
+        return {"application/json": _content(route.answer, route.answer_example)}
+    data = {"contentMediaType": "application/json", "contentSchema": {"anyOf": [_ref(route.answer), END]}}
+    text = {"type": "string"}
+    # how each message of a stream looks
+    message = {"type": "object", "properties": {"id": text, "event": text, "data": text | data}}
+    return {"text/event-stream": {"schema": message | {"description": STREAM, "required": ["event", "data"]}}}
+
+
 def _responses(route: Route) -> dict[str, Any]:
     headers: dict[str, Any] = {"X-Request-ID": REQUEST_ID}
     if route.versioned:
         headers["ETag"] = ETAG
     good: dict[str, Any] = {"description": "Done.", "headers": headers}
     if _is_struct(route.answer):
-        good["content"] = {"application/json": _content(route.answer, route.answer_example)}
+        good["content"] = _answer(route)
     responses = {str(route.status): good}
     for status, example in route.also.items():
         content = {"application/json": _content(route.other, example)}

@@ -83,7 +83,9 @@ class Witness:
         key = (method, arrival.route, status)
         counter, duration = self._bound.get(key) or self._bind(key)
         counter.inc()
-        duration.observe(seconds)
+        # a stream lasts as long as it is read: it tells nothing about how quickly anything is answered
+        if not arrival.streamed:
+            duration.observe(seconds)
         if self._lines is not None:
             self._lines.write(self._line(arrival, method, status, seconds))
         if arrival.failure is not None:
@@ -105,7 +107,7 @@ class Witness:
         line = Line(
             datetime.now(UTC),
             "error" if status >= 500 else "info",
-            "request",
+            "stream" if arrival.streamed else "request",
             method,
             arrival.route,
             status,

@@ -8,6 +8,8 @@ import signal
 import threading
 
 from tenantry.foundation.domain import Registry
+from tenantry.foundation.events.following import Follower
+from tenantry.foundation.housekeeping import months_at_start
 from tenantry.foundation.jobs.ticker import Ticker
 from tenantry.foundation.jobs.worker import Pace, Worker
 from tenantry.foundation.logs import get_logger
@@ -26,15 +28,20 @@ async def serve(
     concurrency: int = 100,
     pace: Pace = Pace(),  # noqa: B008  (frozen)
 ) -> None:
-    """Do the jobs and tick the schedules of every domain until `stop` is set."""
+    """Do the jobs, tick the schedules and serve the consumers of every domain until `stop` is set."""
     worker = Worker(runtime, registry.handlers, concurrency=concurrency, pace=pace)
     log.info("worker started", worker=str(worker.id), kinds=len(registry.handlers))
     async with asyncio.TaskGroup() as group:
-        ticking = group.create_task(Ticker(runtime, registry.handlers).run())
+        beside = [
+            group.create_task(Ticker(runtime, registry.handlers).run()),
+            group.create_task(Follower(runtime, registry.consumers, ear=worker.ear).run()),
+            group.create_task(months_at_start(runtime)),
+        ]
         try:
             await worker.run(stop)
         finally:
-            ticking.cancel()
+            for task in beside:
+                task.cancel()
     await runtime.bell.close()
     log.info("worker stopped", worker=str(worker.id))
 

@@ -60,6 +60,15 @@ def rank_answered(tag: str) -> int:
     return int(tag.removeprefix("SELECT "))
 
 
+def job_context(org: UUID | None) -> str:
+    """The opening words of a job's transaction in its organization; without one, in none, where no row is seen.
+
+    What a person does ends with their membership; a job was asked for in a commit of theirs, and goes on.
+    """
+    place = "''" if org is None else f"{_uuid(org)}::text"
+    return f"set local role {APP};select set_config('tenantry.person','',true),set_config('tenantry.org',{place},true)"
+
+
 def system_context() -> str:
     """The opening words of a transaction of the house itself."""
     return f"set local role {SYSTEM}"

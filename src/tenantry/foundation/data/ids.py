@@ -12,16 +12,22 @@ _RFC, _CROCKFORD = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"0123456789abcdefghjkmn
 _TO_TEXT = bytes.maketrans(_RFC, _CROCKFORD)
 _FROM_TEXT = bytes.maketrans(_CROCKFORD, _RFC)
 _ALPHABET = frozenset(_CROCKFORD.decode())
+_called: dict[str, IdKind] = {}
 
 
 class IdKind:
-    """What an id names: its prefix, and how it is made, written and read."""
+    """What an id names: its prefix, and how it is made, written and read.
+
+    `called` says how fields are called that hold such an id, in events above all: by the whole name (`user_id`, which
+    `from_user_id` is too) or by its end (`_by`). Nobody but the declaration knows what an id in an event names.
+    """
 
     __slots__ = ("prefix", "start")
 
-    def __init__(self, prefix: str) -> None:
+    def __init__(self, prefix: str, *called: str) -> None:
         self.prefix = prefix
         self.start = prefix + "_"
+        _called.update(dict.fromkeys((name if name.startswith("_") else f"_{name}" for name in called), self))
 
     def new(self) -> UUID:
         """A fresh id; later ones sort after earlier ones."""
@@ -50,11 +56,16 @@ def _read(body: str) -> UUID | None:
 
 
 # people, their sessions and organizations are named on the ground floor, because access tokens name them
-USER_ID = IdKind("usr")
-SESSION_ID = IdKind("ses")
-ORG_ID = IdKind("org")
-EVENT_ID = IdKind("evt")
-JOB_ID = IdKind("job")
+USER_ID = IdKind("usr", "user_id", "_by")
+SESSION_ID = IdKind("ses", "session_id")
+ORG_ID = IdKind("org", "org_id")
+EVENT_ID = IdKind("evt", "event_id")
+JOB_ID = IdKind("job", "job_id")
+
+
+def kind_of_field(name: str) -> IdKind | None:
+    """What the id in a field of that name names; None where no kind of ids says so."""
+    return next((kind for end, kind in _called.items() if f"_{name}".endswith(end)), None)
 
 
 def new_id() -> UUID:

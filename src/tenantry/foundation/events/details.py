@@ -45,4 +45,17 @@ def digest_of(salt: bytes, values: str) -> bytes:
     return hashlib.sha256(salt + values.encode()).digest()
 
 
-forget_details = run("delete from tenantry.details where person_id = :user_id or email_key = :email_key")
+# Beside an account's own rows stand the addresses that were its own: what was said about one of these before it was
+# given up was said about this person, or about somebody before them.
+forget_details = run("""
+    delete from tenantry.details
+     where (row_id, about) in (select row_id, about from tenantry.details where person_id = :user_id
+                                union
+                               select row_id, about from tenantry.details where email_key = :email_key
+                                union
+                               select said.row_id, said.about
+                                 from tenantry.details as own
+                                 join tenantry.details as said
+                                   on said.email_key = own.email_key and said.person_id is null and said.at <= own.at
+                                where own.person_id = :user_id)
+""")

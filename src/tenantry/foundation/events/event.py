@@ -14,13 +14,16 @@ Upcast = Callable[[dict[str, Any]], dict[str, Any]]
 class Audited(msgspec.Struct, frozen=True):
     """How an event stands in the audit log: `source:subject:action`, what it was done to, and what of it is shown.
 
-    `target` is the event's field with the target's id; what kind of thing that is, is the field's name without `_id`.
-    `shows` are the fields that make up the row's `after`; a verb gives the same fields' old values as `was`.
+    `target` is the event's field with the target's id; what kind of thing that is, is the field's name without `_id`,
+    unless `thing` says it. `shows` are the fields that make up the row's `after`; a verb gives the same fields' old
+    values as `was`. `denied` is an event that says that somebody was kept from something.
     """
 
     action: str
     target: str | None = None
     shows: tuple[str, ...] = ()
+    thing: str | None = None
+    denied: bool = False
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,11 +12,12 @@ from collections.abc import Mapping
 
 import msgspec
 
+from tenantry.foundation.events.versions import TooNew, Unreadable
 from tenantry.foundation.jobs import metrics
-from tenantry.foundation.jobs.ending import Again, Dead, Done, Ending
+from tenantry.foundation.jobs.ending import Again, Dead, Done, Ending, Withdrawn
 from tenantry.foundation.jobs.handler import Handler
 from tenantry.foundation.jobs.lease import Claimed
-from tenantry.foundation.jobs.run import GiveUp, Job, LeaseLost, Retry
+from tenantry.foundation.jobs.run import GiveUp, Job, LeaseLost, Retry, Snooze
 from tenantry.foundation.logs import get_logger
 
 log = get_logger("tenantry.jobs")
@@ -33,10 +34,12 @@ async def attempt(handlers: Mapping[str, Handler], claimed: Claimed, job: Job) -
     """Do the job; None when nothing is left to write, because it is complete or no longer ours."""
     handler = handlers.get(claimed.kind)
     if handler is None:
-        return _unknown(claimed)
+        return _unknown(claimed, "no handler for this kind")
     try:
-        given = handler.given(claimed.args)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        given = handler.given(claimed.args, claimed.version)
+    except TooNew:
+        return _unknown(claimed, "no handler for this version")
+    except (Unreadable, msgspec.DecodeError, UnicodeError, RecursionError):
         return _dead(claimed, "its arguments do not fit its kind")
     return await _perform(handler, claimed, job, given)
 
@@ -47,14 +50,27 @@ async def _perform(handler: Handler, claimed: Claimed, job: Job, given: tuple[ms
             await handler.function(job, *given)
     except LeaseLost:
         metrics.ended.labels(claimed.kind, "lost").inc()
-        log.warning("job lost to another worker", **_names(claimed))
-        return None
+        log.warning("job lost to another worker, or cancelled", **_names(claimed))
+        # fenced: it takes away what is still ours, which is what was cancelled before it could complete
+        return Withdrawn(claimed.id, claimed.attempt, claimed.group)
+    except asyncio.CancelledError:
+        if not job.cancelled:
+            raise
+        return _withdrawn(claimed)
     # whatever a handler raises is the failure of its job alone; sys.exit() in one must not stop the others
     except (Exception, SystemExit) as error:  # noqa: BLE001
-        return _failed(claimed, job, error)
+        return _withdrawn(claimed) if job.cancelled and not job.completed else _failed(claimed, job, error)
+    if job.cancelled and not job.completed:
+        return _withdrawn(claimed)
     metrics.ended.labels(claimed.kind, "done").inc()
     log.debug("job done", **_names(claimed))
-    return None if job.completed else Done(claimed.id, claimed.attempt)
+    return None if job.completed else Done(claimed.id, claimed.attempt, job.group)
+
+
+def _withdrawn(claimed: Claimed) -> Ending:
+    metrics.ended.labels(claimed.kind, "cancelled").inc()
+    log.info("job cancelled", **_names(claimed))
+    return Withdrawn(claimed.id, claimed.attempt, claimed.group)
 
 
 def _failed(claimed: Claimed, job: Job, error: BaseException) -> Ending | None:
@@ -65,31 +81,34 @@ def _failed(claimed: Claimed, job: Job, error: BaseException) -> Ending | None:
         return None
     if isinstance(error, GiveUp):
         return _dead(claimed, plain(str(error)))
+    if isinstance(error, Snooze):
+        metrics.ended.labels(claimed.kind, "snoozed").inc()
+        return Again(claimed.id, claimed.attempt, error.after, "snoozed", free=True, group=claimed.group)
     if claimed.attempt >= claimed.max_attempts:
         return _dead(claimed, f"failed {claimed.attempt} times, last: {describe(error)}")
-    wait = error.after if isinstance(error, Retry) else backoff(claimed.attempt)
+    wait = error.after if isinstance(error, Retry) else backoff(claimed.attempt - claimed.spared)
     why = "asked for another attempt" if isinstance(error, Retry) else describe(error)
     metrics.ended.labels(claimed.kind, "retried").inc()
     log.warning("job will be tried again", error=why, after=round(wait, 1), **_names(claimed))
-    return Again(claimed.id, claimed.attempt, wait, why)
+    return Again(claimed.id, claimed.attempt, wait, why, group=claimed.group)
 
 
-def _unknown(claimed: Claimed) -> Ending:
+def _unknown(claimed: Claimed, why: str) -> Ending:
     if claimed.age >= NEWCOMER_PATIENCE:
-        return _dead(claimed, "no handler for this kind", label="unknown")
-    log.warning("job of a kind that nobody knows here", **_names(claimed))
-    return Again(claimed.id, claimed.attempt, NEWCOMER_WAIT, "no handler for this kind yet", free=True)
+        return _dead(claimed, why, label="unknown")
+    log.warning("job of a kind or version that nobody knows here", **_names(claimed))
+    return Again(claimed.id, claimed.attempt, NEWCOMER_WAIT, f"{why} yet", free=True, group=claimed.group)
 
 
 def _dead(claimed: Claimed, why: str, *, label: str | None = None) -> Dead:
     metrics.ended.labels(label or claimed.kind, "dead").inc()
     log.error("job is a dead letter", reason=why, **_names(claimed))
-    return Dead(claimed.id, claimed.attempt, why)
+    return Dead(claimed.id, claimed.attempt, why, claimed.group)
 
 
 def backoff(attempt: int) -> float:
     """How long to wait after a failed attempt: about 2, 4, 8 ... seconds, at most three hours."""
-    wait = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(attempt - 1, 20))
+    wait = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(max(attempt, 1) - 1, 20))
     return wait * random.uniform(0.5, 1.0)  # noqa: S311  (spreads load, hides nothing)
 
 

@@ -7,6 +7,7 @@ connection of its own, once for all that was committed within a moment. It is a 
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 from asyncpg import Connection
@@ -15,7 +16,7 @@ from tenantry.foundation.data.database import Database
 from tenantry.foundation.jobs.trouble import TROUBLE
 from tenantry.foundation.logs import get_logger
 
-CHANNEL = "tenantry_jobs"
+CHANNEL, LOOK = "tenantry_jobs", "look"
 MOMENT = 0.0015
 PATIENCE = 2.0
 SULK = 1.0
@@ -28,13 +29,15 @@ class Bell:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._connection: Connection[Any] | None = None
-        self._asked = False
+        self._asked = self._later = False
         self._ringing: asyncio.Task[None] | None = None
+        self._silent_until = 0.0
         self.rung = 0
 
-    def ring(self) -> None:
-        """Have the workers look, a moment from now; never fails and never waits."""
+    def ring(self, *, later: bool = False) -> None:
+        """Have the workers claim, a moment from now, or see when what is `later` is due; never fails or waits."""
         self._asked = True
+        self._later = self._later or later
         if self._ringing is None:
             self._ringing = asyncio.get_running_loop().create_task(self._ring())
             self._ringing.add_done_callback(self._rested)
@@ -47,21 +50,24 @@ class Bell:
 
     async def _ring(self) -> None:
         while self._asked:
-            await asyncio.sleep(MOMENT)
-            self._asked = False
+            # the first after a silence rings at once; what comes close behind it shares the next
+            await asyncio.sleep(max(0.0, self._silent_until - time.monotonic()))
+            later, self._asked, self._later = self._later, False, False
             try:
                 async with asyncio.timeout(PATIENCE):
-                    await self._notify()
+                    await self._notify(f"{CHANNEL}, '{LOOK}'" if later else CHANNEL)
             except TROUBLE as error:
                 # the poll finds the jobs; a database that is away is not asked again for each commit
                 log.warning("the workers could not be notified", error=type(error).__name__)
                 self._drop()
                 await asyncio.sleep(SULK)
 
-    async def _notify(self) -> None:
+    async def _notify(self, whom: str) -> None:
         if self._connection is None or self._connection.is_closed():
             self._connection = await self._database.connect()
-        await self._connection.execute(f"notify {CHANNEL}")
+        # nothing is lost with a notification: it need not be on disk before it is sent
+        await self._connection.execute(f"begin;set local synchronous_commit=off;notify {whom};commit")
+        self._silent_until = time.monotonic() + MOMENT
         self.rung += 1
 
     def _rested(self, task: asyncio.Task[None]) -> None:

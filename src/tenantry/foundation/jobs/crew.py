@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterable, Mapping
 from uuid import UUID
 
@@ -29,8 +30,11 @@ class Crew:
         self._ledger = ledger
         self._worker = worker
         self._size = size
-        self._running: dict[UUID, tuple[Job, asyncio.Task[None]]] = {}
+        self._running: dict[UUID, tuple[Job, asyncio.Task[None], float]] = {}
         self.room_made = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._running)
 
     @property
     def room(self) -> int:
@@ -41,12 +45,13 @@ class Crew:
         """Run a job that was claimed."""
         job = Job(self._runtime, claimed, self._worker)
         task = asyncio.get_running_loop().create_task(self._run(claimed, job), name=claimed.kind)
-        self._running[claimed.id] = job, task
+        self._running[claimed.id] = job, task, time.monotonic()
         metrics.running.inc()
 
-    def held(self) -> dict[UUID, Job]:
-        """The jobs that run now."""
-        return {id: job for id, (job, _) in self._running.items()}
+    def held(self, *, older: float = 0.0) -> dict[UUID, Job]:
+        """The jobs that run now, and for so many seconds at least."""
+        before = time.monotonic() - older
+        return {id: job for id, (job, _, since) in self._running.items() if since <= before}
 
     def drop(self, lost: Iterable[Job]) -> None:
         """Stop jobs whose lease is gone: another worker has them."""
@@ -64,14 +69,22 @@ class Crew:
                 metrics.ended.labels(job.kind, "lost").inc()
                 running[1].cancel()
 
+    def cancel(self, asked: Iterable[UUID]) -> None:
+        """Stop jobs that somebody cancelled; what is about to commit is judged by its fence."""
+        for id in asked:
+            running = self._running.get(id)
+            if running is not None and not (running[0].cancelled or running[0].completing or running[0].completed):
+                running[0].cancelled = True
+                running[1].cancel()
+
     async def finish(self, *, within: float) -> None:
         """Wait for what runs, so long and no longer."""
-        if tasks := [task for _, task in self._running.values()]:
+        if tasks := [task for _, task, _ in self._running.values()]:
             await asyncio.wait(tasks, timeout=within)
 
     async def stop(self, *, within: float) -> None:
         """Cut off what still runs."""
-        for job, task in list(self._running.values()):
+        for job, task, _ in list(self._running.values()):
             metrics.ended.labels(job.kind, "cut").inc()
             task.cancel()
         await self.finish(within=within)
@@ -81,9 +94,16 @@ class Crew:
         try:
             ending = await attempt(self._handlers, claimed, job)
             if ending is not None:
-                self._ledger.add(ending)
+                try:
+                    if job.reporter is not None:
+                        await job.reporter.end()
+                finally:
+                    self._ledger.add(ending)
         finally:
-            if len(self._running) >= self._size:
+            if job.reporter is not None:
+                job.reporter.stop()
+            # a place in a limited queue that the handler's own commit gave back is free now
+            if len(self._running) >= self._size or (claimed.limited and job.completed):
                 self.room_made.set()
             del self._running[claimed.id]
             metrics.running.dec()

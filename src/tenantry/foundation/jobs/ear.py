@@ -14,7 +14,7 @@ from uuid import uuid4
 import asyncpg
 from asyncpg import Connection
 
-from tenantry.foundation.jobs.bell import CHANNEL
+from tenantry.foundation.jobs.bell import CHANNEL, LOOK
 from tenantry.foundation.jobs.trouble import TROUBLE, breath
 from tenantry.foundation.logs import get_logger
 from tenantry.foundation.runtime import Runtime
@@ -23,18 +23,33 @@ log = get_logger("tenantry.jobs")
 
 
 class Ear:
-    """Calls `wake` when the bell rings, and knows whether it would hear it."""
+    """Calls `wake` when the bell rings, `look` before it when there is more to see; knows whether it would hear."""
 
     def __init__(
-        self, runtime: Runtime, wake: Callable[[], None], *, beat: float = 10.0, patience: float = 3.0
+        self,
+        runtime: Runtime,
+        wake: Callable[[], None],
+        *,
+        look: Callable[[], None] = lambda: None,
+        beat: float = 10.0,
+        patience: float = 3.0,
     ) -> None:
         self._runtime = runtime
-        self._wake = wake
+        self._wakes = [wake]
+        self._look = look
         self._beat = beat
         self._patience = patience
         self._own = f"tenantry_ear_{uuid4().hex}"
         self._heard = asyncio.Event()
         self.listening = False
+
+    def also(self, wake: Callable[[], None]) -> None:
+        """Call this one too."""
+        self._wakes.append(wake)
+
+    def _wake(self) -> None:
+        for wake in self._wakes:
+            wake()
 
     async def listen(self) -> None:
         """Listen until cancelled, with a new connection whenever the old one proves deaf."""
@@ -51,15 +66,20 @@ class Ear:
         gone = asyncio.Event()
         connection.add_termination_listener(lambda *_: gone.set())
         try:
-            await connection.add_listener(CHANNEL, lambda *_: self._wake())
+            await connection.add_listener(CHANNEL, self._rung)
             await connection.add_listener(self._own, lambda *_: self._heard.set())
             # whatever was asked for before this moment rang unheard
-            self._wake()
+            self._rung(connection, 0, CHANNEL, LOOK)
             while not gone.is_set():
                 await self._prove(connection)
                 await self._pause(gone)
         finally:
             connection.terminate()
+
+    def _rung(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
+        if payload == LOOK:
+            self._look()
+        self._wake()
 
     async def _connect(self) -> Connection[Any]:
         direct = self._runtime.settings.direct_url

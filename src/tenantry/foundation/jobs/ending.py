@@ -6,13 +6,14 @@ Endings are gathered in a ledger and written in batches, one transaction for all
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from tenantry.foundation.data.sql import run
+from tenantry.foundation.jobs.groups import Group, let_go
 from tenantry.foundation.jobs.lease import QueueWork
 from tenantry.foundation.jobs.trouble import TROUBLE, breath
 from tenantry.foundation.logs import get_logger
@@ -20,7 +21,11 @@ from tenantry.foundation.runtime import Runtime
 
 log = get_logger("tenantry.jobs")
 
-finish_one = run("delete from tenantry.job_runs where id = :id and attempt = :attempt and worker = :worker")
+# whoever asked for a cancellation first has won: what the handler did is rolled back
+finish_one = run("""
+    delete from tenantry.job_runs
+     where id = :id and attempt = :attempt and worker = :worker and cancel_asked_at is null
+""")
 
 finish = run(
     """
@@ -39,11 +44,13 @@ put_back = run(
          where run.id = ended.id and run.attempt = ended.attempt and run.worker = :worker
         returning run.*, ended.delay, ended.free, ended.why
     )
-    insert into tenantry.jobs (id, asked_at, run_at, due, org_id, person_id, priority, version, attempt, max_attempts,
-                               kind, queue, request_id, error, args)
-    select id, asked_at, tenantry.now() + delay * interval '1 second', delay <= 0, org_id, person_id, priority, version,
-           attempt, max_attempts + free::integer, kind, queue, request_id, why, args
+    insert into tenantry.jobs (id, seq, asked_at, run_at, due, org_id, person_id, priority, version, attempt,
+                               max_attempts, spared, kind, queue, request_id, group_key, tick, error, tracked, args)
+    select id, tenantry.place_of_job(group_key, seq), asked_at, tenantry.now() + delay * interval '1 second',
+           delay <= 0, org_id, person_id, priority, version, attempt, max_attempts + free::integer,
+           spared + free::integer, kind, queue, request_id, group_key, tick, why, tracked, args
       from back
+     where cancel_asked_at is null
     """
 )
 
@@ -56,10 +63,12 @@ bury = run(
         returning run.*, ended.why
     )
     insert into tenantry.dead_letters (id, asked_at, run_at, org_id, person_id, priority, version, attempt,
-                                       max_attempts, kind, queue, request_id, unique_key, reason, args)
-    select id, asked_at, run_at, org_id, person_id, priority, version, attempt, max_attempts, kind, queue, request_id,
-           unique_key, why, args
+                                       max_attempts, spared, kind, queue, request_id, unique_key, group_key, reason,
+                                       tracked, args)
+    select id, asked_at, run_at, org_id, person_id, priority, version, attempt, max_attempts, spared, kind, queue,
+           request_id, unique_key, group_key, why, tracked, args
       from dead
+     where cancel_asked_at is null
     """
 )
 
@@ -69,6 +78,15 @@ class Done(msgspec.Struct, frozen=True):
 
     id: UUID
     attempt: int
+    group: Group | None = None
+
+
+class Withdrawn(msgspec.Struct, frozen=True):
+    """The run was cancelled."""
+
+    id: UUID
+    attempt: int
+    group: Group | None = None
 
 
 class Again(msgspec.Struct, frozen=True):
@@ -79,6 +97,7 @@ class Again(msgspec.Struct, frozen=True):
     delay: float
     why: str
     free: bool = False
+    group: Group | None = None
 
 
 class Dead(msgspec.Struct, frozen=True):
@@ -87,17 +106,19 @@ class Dead(msgspec.Struct, frozen=True):
     id: UUID
     attempt: int
     why: str
+    group: Group | None = None
 
 
-Ending = Done | Again | Dead
+Ending = Done | Withdrawn | Again | Dead
 
 
 class Ledger:
     """Endings of one worker's runs, until they are written."""
 
-    def __init__(self, runtime: Runtime, worker: UUID) -> None:
+    def __init__(self, runtime: Runtime, worker: UUID, *, written: Callable[[float | None, bool], None]) -> None:
         self._runtime = runtime
         self._worker = worker
+        self._written = written
         self._kept: list[Ending] = []
         self._writing: list[Ending] = []
         self._news = asyncio.Event()
@@ -143,7 +164,9 @@ class Ledger:
     async def _write(self, endings: Sequence[Ending]) -> None:
         if not endings:
             return
-        done, again, dead = ([one for one in endings if type(one) is kind] for kind in (Done, Again, Dead))
+        done = [one for one in endings if type(one) in (Done, Withdrawn)]
+        again = [one for one in endings if type(one) is Again]
+        dead = [one for one in endings if type(one) is Dead]
         async with QueueWork(self._runtime, reason="writing how runs ended") as work:
             ours = 0
             if done:
@@ -155,6 +178,8 @@ class Ledger:
                 )
             if dead:
                 ours += await bury(work, **_fence(dead), reasons=_all(dead, "why"), worker=self._worker)
+            let = await let_go(work, (ending.group for ending in endings))
+        self._written(min((ending.delay for ending in again), default=None), let > 0)
         if ours < len(endings):
             log.warning("runs ended that were another worker's by then", runs=len(endings) - ours)
 

@@ -13,12 +13,16 @@ from typing import Any, TypeVar, get_type_hints
 import msgspec
 
 from tenantry.foundation.events.event import Event
+from tenantry.foundation.events.versions import read_payload
 from tenantry.foundation.jobs.job import NewJob
-from tenantry.foundation.jobs.run import GiveUp, Job, LeaseLost, Retry
-from tenantry.foundation.jobs.schedule import Schedule
+from tenantry.foundation.jobs.queue import Queue, Rate
+from tenantry.foundation.jobs.run import GiveUp, Job, LeaseLost, Retry, Snooze
+from tenantry.foundation.jobs.schedule import Missed, Schedule
 from tenantry.foundation.naming import named
 
-__all__ = ["GiveUp", "Handler", "Job", "LeaseLost", "Retry", "collect", "every", "handles", "on"]
+__all__ = [
+    "GiveUp", "Handler", "Job", "LeaseLost", "Queue", "Rate", "Retry", "Snooze", "collect", "every", "handles", "on",
+]  # fmt: skip
 
 Function = TypeVar("Function", bound=Callable[..., Awaitable[None]])
 _MARK = "__tenantry_job__"
@@ -32,7 +36,8 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     kind: str | None = None
     timeout: float = 60.0
     max_attempts: int = 25
-    queue: str = "default"
+    queue: Queue | str = "default"
+    tracked: bool = False
 
 
 class Handler(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,13 +52,17 @@ class Handler(msgspec.Struct, frozen=True, kw_only=True):
     max_attempts: int
     queue: str
     sentence: str
+    tracked: bool = False
+    limits: Queue | None = None
 
     def asked(self) -> NewJob:
         """The job that this handler does, its arguments still to be filled in."""
-        return NewJob(self.kind, queue=self.queue, max_attempts=self.max_attempts)
+        return NewJob(self.kind, queue=self.queue, max_attempts=self.max_attempts, tracked=self.tracked)
 
-    def given(self, args: str) -> tuple[msgspec.Struct, ...]:
-        """What the function takes beside the job; DecodeError where the arguments do not fit."""
+    def given(self, args: str, version: int = 1) -> tuple[msgspec.Struct, ...]:
+        """What the function takes beside the job; DecodeError or Unreadable where the arguments do not fit."""
+        if self.event is not None:
+            return (read_payload(self.event, version, args),)
         return () if self.args is None else (msgspec.json.decode(args, type=self.args),)
 
 
@@ -69,11 +78,16 @@ def every(
     hours: float = 0,
     days: float = 0,
     cron: str | None = None,
+    missed: Missed = "once",
     **limits: Any,
 ) -> Callable[[Function], Function]:
-    """Do this at each tick, once however many processes there are; ticks are counted in UTC."""
+    """Do this at each tick, once however many processes there are; ticks are counted in UTC.
+
+    Of ticks that nobody was there for, the latest is made up for (`once`), or each, the oldest first (`all`), or none
+    that is more than a minute late, or more than an interval that is shorter (`skip`). `job.tick` says which it is.
+    """
     interval = seconds + 60 * minutes + 3600 * hours + 86_400 * days
-    return _mark(Mark(schedule=Schedule.parse(cron, interval), **limits))
+    return _mark(Mark(schedule=Schedule.parse(cron, interval, missed), **limits))
 
 
 def handles(kind: str, **limits: Any) -> Callable[[Function], Function]:
@@ -116,7 +130,9 @@ def _handler(function: Callable[..., Awaitable[None]], mark: Mark) -> Handler:
         schedule=mark.schedule,
         timeout=mark.timeout,
         max_attempts=mark.max_attempts,
-        queue=mark.queue,
+        queue=mark.queue.name if isinstance(mark.queue, Queue) else mark.queue,
+        limits=mark.queue if isinstance(mark.queue, Queue) else None,
+        tracked=mark.tracked,
         sentence=(function.__doc__ or "").strip().partition("\n")[0],
     )
 

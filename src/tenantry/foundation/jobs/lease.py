@@ -14,6 +14,7 @@ import msgspec
 from tenantry.foundation.call import Actor, Call
 from tenantry.foundation.data.database import system_context
 from tenantry.foundation.data.sql import many, one, run
+from tenantry.foundation.jobs.groups import Group
 from tenantry.foundation.runtime import Runtime
 from tenantry.foundation.work import SystemWork
 
@@ -33,6 +34,15 @@ class QueueWork(SystemWork):
         return f"{system_context()};{_PLANS}"
 
 
+class LookWork(QueueWork):
+    """The one statement that an idle worker asks; it brings its own plan."""
+
+    __slots__ = ()
+
+    def context(self) -> str:
+        return system_context()
+
+
 class Claimed(msgspec.Struct, frozen=True):
     """A job under a lease, as its worker got it."""
 
@@ -49,13 +59,43 @@ class Claimed(msgspec.Struct, frozen=True):
     asked_at: datetime
     waited: float
     age: float
+    tracked: bool = False
+    spared: int = 0
+    tick: datetime | None = None
+    queue: str = "default"
+    group_key: str | None = None
+    limited: bool = False
 
+    @property
+    def group(self) -> Group | None:
+        """The group that waits for its end."""
+        return None if self.group_key is None else Group(self.queue, self.lane, self.group_key)
+
+
+# What every claim does with the jobs that it picked: from one table into the other, under a lease.
+TAKE = """
+    taken as (
+        delete from tenantry.jobs where id = any ({picked}) returning *, {limited} as limited
+    ), begun as (
+        insert into tenantry.job_runs (id, seq, asked_at, run_at, leased_until, worker, org_id, person_id, priority,
+                                       version, attempt, max_attempts, spared, kind, queue, request_id, unique_key,
+                                       group_key, tick, limited, error, tracked, args)
+        select id, seq, asked_at, run_at, tenantry.tick() + :lease::double precision * interval '1 second', :worker,
+               org_id, person_id, priority, version, attempt + 1, max_attempts, spared, kind, queue, request_id,
+               unique_key, group_key, tick, limited, error, tracked, args
+          from taken
+    )
+    select id, kind, version, args, lane, org_id, person_id, request_id, attempt + 1 as attempt, max_attempts,
+           asked_at, extract(epoch from tenantry.now() - run_at)::double precision as waited,
+           extract(epoch from tenantry.now() - asked_at)::double precision as age, tracked, spared, tick, queue,
+           group_key, limited
+      from taken
+"""
+NEVER_NULL = ("waited", "age", "attempt", "limited")
 
 # Which lanes wait is found by one index probe each (`waiting`), however many jobs stand in them; then each lane gives
 # its share, the oldest first, and the row locks decide between workers. The smaller number is the higher priority.
-claim = many(
-    Claimed,
-    """
+CLAIM = """
     with recursive waiting as (
         select head.*
           from unnest(:queues::text[]) as served (queue)
@@ -65,6 +105,9 @@ claim = many(
                 where jobs.due and jobs.queue = served.queue and jobs.lane >= :start
                 order by jobs.priority, jobs.lane
                 limit 1) as head
+         where not exists (select
+                             from tenantry.job_queues
+                            where job_queues.name = served.queue and job_queues.paused_at is not null)
          union all
         select next.*
           from waiting
@@ -91,41 +134,55 @@ claim = many(
                 limit turns.share
                   for update skip locked) as job
          limit :room::bigint
-    ), taken as (
-        delete from tenantry.jobs where id = any (array(select id from picked)) returning *
-    ), begun as (
-        insert into tenantry.job_runs (id, asked_at, run_at, leased_until, worker, org_id, person_id, priority, version,
-                                       attempt, max_attempts, kind, queue, request_id, unique_key, error, args)
-        select id, asked_at, run_at, tenantry.tick() + :lease::double precision * interval '1 second', :worker, org_id,
-               person_id, priority, version, attempt + 1, max_attempts, kind, queue, request_id, unique_key, error, args
-          from taken
-    )
-    select id, kind, version, args, lane, org_id, person_id, request_id, attempt + 1 as attempt, max_attempts,
-           asked_at, extract(epoch from tenantry.now() - run_at)::double precision as waited,
-           extract(epoch from tenantry.now() - asked_at)::double precision as age
-      from taken
-    """,
-    not_null=("waited", "age", "attempt"),
+    ),
+"""
+claim = many(
+    Claimed,
+    CLAIM + TAKE.format(picked="array(select id from picked)", limited="group_key is not null"),
+    not_null=NEVER_NULL,
 )
 
+# back at the end of its lane; one of a group keeps its place, so that those behind it stay behind
 become_due = run(
     """
     update tenantry.jobs
-       set due = true, seq = default
-     where id = any (array(select id
-                             from tenantry.jobs
-                            where not due and run_at <= tenantry.now()
-                            order by run_at
-                            limit 1000
-                              for update skip locked))
+       set due = true, seq = tenantry.place_of_job(group_key, seq)
+     where id = any (array(select later.id
+                             from unnest(:queues::text[]) as served (queue)
+                            cross join lateral (
+                                  select jobs.id
+                                    from tenantry.jobs
+                                   where not jobs.due and not jobs.held and jobs.queue = served.queue
+                                     and jobs.run_at <= tenantry.now()
+                                   order by jobs.queue, jobs.run_at
+                                   limit :most::bigint
+                                     for update skip locked) as later))
     """
+)
+
+
+class Outlook(msgspec.Struct, frozen=True):
+    """What an idle worker may have to do: claim, wait for a later job, and look after groups, leases, cancellations."""
+
+    ready: bool
+    next_in: float | None
+    held: bool
+    lost: bool
+    cancelled: list[UUID]
+
+
+look = one(
+    Outlook,
+    "select ready, next_in, held, lost, cancelled from tenantry.look_at_queues(:queues::text[], :worker::uuid)",
+    not_null=("ready", "held", "lost", "cancelled"),
 )
 
 
 class Held(msgspec.Struct, frozen=True):
-    """A lease that still stands."""
+    """A lease that still stands, and whether its job is to be cancelled."""
 
     id: UUID
+    cancelled: bool
 
 
 renew = many(
@@ -134,7 +191,7 @@ renew = many(
     update tenantry.job_runs
        set leased_until = tenantry.tick() + :lease::double precision * interval '1 second'
      where id = any (:ids::uuid[]) and worker = :worker
-    returning id
+    returning id, cancel_asked_at is not null as cancelled
     """,
 )
 
@@ -158,20 +215,22 @@ rescue = one(
                                   for update skip locked))
         returning *
     ), back as (
-        insert into tenantry.jobs (id, asked_at, run_at, org_id, person_id, priority, version, attempt, max_attempts,
-                                   kind, queue, request_id, error, args)
-        select id, asked_at, tenantry.now(), org_id, person_id, priority, version, attempt, max_attempts, kind, queue,
-               request_id, 'its worker was gone', args
+        insert into tenantry.jobs (id, seq, asked_at, run_at, org_id, person_id, priority, version, attempt,
+                                   max_attempts, spared, kind, queue, request_id, group_key, tick, error, tracked, args)
+        select id, tenantry.place_of_job(group_key, seq), asked_at, tenantry.now(), org_id, person_id, priority,
+               version, attempt, max_attempts, spared, kind, queue, request_id, group_key, tick, 'its worker was gone',
+               tracked, args
           from lost
-         where attempt < max_attempts
+         where attempt < max_attempts and cancel_asked_at is null
         returning id
     ), dead as (
         insert into tenantry.dead_letters (id, asked_at, run_at, org_id, person_id, priority, version, attempt,
-                                           max_attempts, kind, queue, request_id, unique_key, reason, args)
-        select id, asked_at, run_at, org_id, person_id, priority, version, attempt, max_attempts, kind, queue,
-               request_id, unique_key, 'its worker was gone at the last attempt', args
+                                           max_attempts, spared, kind, queue, request_id, unique_key, group_key, reason,
+                                           tracked, args)
+        select id, asked_at, run_at, org_id, person_id, priority, version, attempt, max_attempts, spared, kind, queue,
+               request_id, unique_key, group_key, 'its worker was gone at the last attempt', tracked, args
           from lost
-         where attempt >= max_attempts
+         where attempt >= max_attempts and cancel_asked_at is null
         returning id
     )
     select (select count(*) from back) as back, (select count(*) from dead) as dead
@@ -186,10 +245,11 @@ release = run(
     with mine as (
         delete from tenantry.job_runs where worker = :worker and id <> all (:held::uuid[]) returning *
     )
-    insert into tenantry.jobs (id, asked_at, run_at, org_id, person_id, priority, version, attempt, max_attempts, kind,
-                               queue, request_id, error, args)
-    select id, asked_at, run_at, org_id, person_id, priority, version, attempt, max_attempts + 1, kind, queue,
-           request_id, error, args
+    insert into tenantry.jobs (id, seq, asked_at, run_at, org_id, person_id, priority, version, attempt, max_attempts,
+                               spared, kind, queue, request_id, group_key, tick, error, tracked, args)
+    select id, tenantry.place_of_job(group_key, seq), asked_at, run_at, org_id, person_id, priority, version, attempt,
+           max_attempts + 1, spared + 1, kind, queue, request_id, group_key, tick, error, tracked, args
       from mine
+     where cancel_asked_at is null
     """
 )

@@ -6,7 +6,9 @@ from prometheus_client import Counter, Gauge
 
 claimed = Counter("tenantry_jobs_claimed", "Jobs taken by this process.")
 ended = Counter(
-    "tenantry_jobs_ended", "Runs of jobs by how they ended: done, retried, dead, lost, cut.", ["kind", "how"]
+    "tenantry_jobs_ended",
+    "Runs of jobs by how they ended: done, retried, snoozed, cancelled, dead, lost, cut.",
+    ["kind", "how"],
 )
 rescued = Counter("tenantry_jobs_rescued", "Jobs taken back from workers that were gone.")
 released = Counter("tenantry_jobs_released", "Jobs handed back unfinished by a worker that stopped.")

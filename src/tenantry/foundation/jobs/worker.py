@@ -2,6 +2,9 @@
 
 Its loops outlive the database: what cannot be done now is tried again a moment later. A mistake of ours ends the
 worker; its leases are handed back and the process that runs it ends with an error.
+
+An idle worker asks one statement a poll, which says whether anything is to be done; it acts on the answer alone. It
+sleeps until the next later job is due, so that a delay ends when it should and not at a poll.
 """
 
 from __future__ import annotations
@@ -10,7 +13,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any
-from uuid import UUID
 
 import msgspec
 
@@ -19,26 +21,38 @@ from tenantry.foundation.jobs import metrics
 from tenantry.foundation.jobs.crew import Crew
 from tenantry.foundation.jobs.ear import Ear
 from tenantry.foundation.jobs.ending import Again, Ledger
+from tenantry.foundation.jobs.groups import NOWHERE, let_forgotten
 from tenantry.foundation.jobs.handler import Handler
-from tenantry.foundation.jobs.lease import Claimed, QueueWork, become_due, claim, release, renew, rescue
+from tenantry.foundation.jobs.lease import Claimed, LookWork, QueueWork, become_due, look, release, renew, rescue
+from tenantry.foundation.jobs.taking import Taker
 from tenantry.foundation.jobs.trouble import TROUBLE, breath, jittered
 from tenantry.foundation.logs import get_logger
 from tenantry.foundation.runtime import Runtime
 
 log = get_logger("tenantry.jobs")
-FIRST_LANE, LAST_LANE = UUID(int=0), 2**128 - 1
+DUE_AT_ONCE = 1000
+"""Later jobs that become due in one transaction, at most, of each queue."""
 
 
 class Pace(msgspec.Struct, frozen=True, kw_only=True):
-    """A worker's rhythm, in seconds."""
+    """A worker's rhythm, in seconds.
 
-    lease: float = 60.0
-    heartbeat: float = 15.0
-    sweep: float = 10.0
-    poll: float = 2.0
+    It looks around each `poll` while nothing runs, each `sweep` while something does, each `blind_poll` when no
+    notification would reach it. A lease outlasts two heartbeats that fail, and with a poll it stays below 15 seconds.
+    """
+
+    lease: float = 10.0
+    heartbeat: float = 3.0
+    sweep: float = 2.0
+    poll: float = 3.0
     blind_poll: float = 1.0
     grace: float = 25.0
     parting: float = 2.0
+
+    @property
+    def youth(self) -> float:
+        """How long a run is left alone: what ends before then costs no heartbeat, and none of its leases ends first."""
+        return max(0.0, min(self.heartbeat, self.lease - 2.6 * self.heartbeat))
 
 
 class Worker:
@@ -58,13 +72,13 @@ class Worker:
         self._runtime = runtime
         self._batch = batch
         self._pace = pace
-        self._queues = sorted({"default", *(handler.queue for handler in known.values())})
-        self._ledger = Ledger(runtime, self.id)
+        self._taker = Taker(runtime, known.values(), worker=self.id, lease=pace.lease)
+        self._ledger = Ledger(runtime, self.id, written=self._written)
         self._crew = Crew(runtime, known, self._ledger, worker=self.id, size=concurrency)
         self._call = self._crew.room_made
-        self._ear = Ear(runtime, self._call.set)
-        self._lane = FIRST_LANE
-        self._look_for_due_at = 0.0
+        self.ear = Ear(runtime, self._call.set, look=self._look_soon)
+        self._look_at = 0.0
+        self._group = NOWHERE
         self._unsure = False
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -86,87 +100,105 @@ class Worker:
         """Do all that is due now, one batch, to its end; says how many jobs that was."""
         await self._look_for_due()
         claimed = await self._claim(self._batch)
+        while self._taker.more and not claimed:
+            claimed = await self._claim(self._batch)
         for job in claimed:
             self._crew.start(job)
-        await self._crew.finish(within=self._pace.lease)
+        await self._crew.finish(within=60.0)
         await self._ledger.write()
         return len(claimed)
 
     def _loops(self) -> list[Coroutine[Any, Any, None]]:
-        return [
-            self._ear.listen(),
-            self._ledger.keep(),
-            self._each(self._pace.heartbeat, self._renew),
-            self._each(self._pace.sweep, self._sweep),
-        ]
+        return [self.ear.listen(), self._ledger.keep(), self._each(self._pace.heartbeat, self._renew)]
 
     async def _wake_at(self, stop: asyncio.Event) -> None:
         await stop.wait()
         self._call.set()
 
     async def _claim_until(self, stop: asyncio.Event) -> None:
+        eager = True
         while not stop.is_set():
+            eager = eager or self._call.is_set()
             self._call.clear()
             try:
-                idle = await self._take(stop)
+                eager = await self._take(stop, eager=eager)
             except TROUBLE as error:
                 log.warning("jobs could not be claimed", error=type(error).__name__)
-                self._unsure = True
+                self._unsure = eager = True
                 await breath()
                 continue
-            if idle:
+            if not eager:
                 await self._rest()
 
-    async def _take(self, stop: asyncio.Event) -> bool:
-        """Claim for the room there is and start it; whether there is nothing more to do for now."""
+    async def _take(self, stop: asyncio.Event, *, eager: bool) -> bool:
+        """Claim for the room there is and start it; whether to go on at once."""
         if self._unsure:
             await self._hand_back_unknown()
-        if time.monotonic() >= self._look_for_due_at:
-            await self._look_for_due()
+        if time.monotonic() >= self._look_at:
+            eager = await self._look() or eager
         room = min(self._crew.room, self._batch)
-        if not room:
-            return True
-        claimed = await self._claim(room)
-        for job in claimed:
+        if not room or not (eager or time.monotonic() >= self._taker.again_at):
+            return False
+        for job in await self._claim(room):
             if stop.is_set():
                 self._ledger.add(Again(job.id, job.attempt, 0, "its worker stopped", free=True))
             else:
                 self._crew.start(job)
-        return len(claimed) < room
+        return self._taker.more
 
     async def _claim(self, room: int) -> list[Claimed]:
-        start = self._lane
-        claimed = await self._claim_from(start, room)
-        if len(claimed) < room and start != FIRST_LANE:
-            claimed += await self._claim_from(FIRST_LANE, room - len(claimed))
+        claimed = await self._taker.take(room)
         metrics.claimed.inc(len(claimed))
         metrics.lag.set(max((job.waited for job in claimed), default=0.0))
         return claimed
 
-    async def _claim_from(self, start: UUID, room: int) -> list[Claimed]:
-        async with QueueWork(self._runtime, reason="claiming jobs") as work:
-            claimed = await claim(
-                work, queues=self._queues, start=start, room=room, lease=self._pace.lease, worker=self.id
-            )
-        lanes = {job.lane.int for job in claimed}
-        # as many lanes as jobs: others may wait behind the last one, and have their turn next time
-        self._lane = UUID(int=min(max(lanes) + 1, LAST_LANE)) if len(lanes) >= room else FIRST_LANE
-        return claimed
+    async def _look(self) -> bool:
+        """See what there is to do, and do it; says whether there is something to claim."""
+        async with LookWork(self._runtime, reason="looking at the queues") as work:
+            seen = await look(work, queues=self._taker.queues, worker=self.id)
+        self._look_at = time.monotonic() + min(self._poll(), max(0.0, seen.next_in or 0.0) or self._pace.poll)
+        self._crew.cancel(seen.cancelled)
+        found = await self._look_for_due() if seen.next_in is not None and seen.next_in <= 0 else 0
+        if seen.lost:
+            await self._sweep()
+        if seen.held:
+            found += await self._let_forgotten()
+        return seen.ready or found > 0
 
-    async def _look_for_due(self) -> None:
+    async def _look_for_due(self) -> int:
         async with QueueWork(self._runtime, reason="letting later jobs become due") as work:
-            found = await become_due(work)
-        if found < 1000:
-            self._look_for_due_at = time.monotonic() + self._poll()
+            found = await become_due(work, queues=self._taker.queues, most=DUE_AT_ONCE)
+        if found >= DUE_AT_ONCE:
+            self._look_soon()
+        return found
+
+    async def _let_forgotten(self) -> int:
+        async with QueueWork(self._runtime, reason="letting forgotten groups go on") as work:
+            let, self._group = await let_forgotten(work, after=self._group)
+        return let
+
+    def _look_soon(self) -> None:
+        self._look_at = 0.0
+
+    def _written(self, soonest: float | None, let: bool) -> None:
+        """After endings were written: others may start in their place, and what was put back may be due soon."""
+        if soonest is not None and (at := time.monotonic() + soonest) < self._look_at:
+            self._look_at = at
+            self._call.set()
+        elif let or self._taker.held_up:
+            self._call.set()
 
     def _poll(self) -> float:
-        return jittered(self._pace.poll if self._ear.listening else self._pace.blind_poll)
+        if not self.ear.listening:
+            return jittered(self._pace.blind_poll)
+        return jittered(min(self._pace.sweep, self._pace.poll) if len(self._crew) else self._pace.poll)
 
     async def _rest(self) -> None:
         """Wait for the bell, for room, or for the time to look unasked."""
-        metrics.listening.set(self._ear.listening)
+        metrics.listening.set(self.ear.listening)
+        until = min(self._look_at, self._taker.again_at) if self._crew.room else self._look_at
         try:
-            async with asyncio.timeout(max(0.0, self._look_for_due_at - time.monotonic())):
+            async with asyncio.timeout(max(0.0, until - time.monotonic())):
                 await self._call.wait()
         except TimeoutError:
             return
@@ -184,12 +216,13 @@ class Worker:
 
     async def _renew(self) -> None:
         async with self._ledger.lock:
-            held = self._crew.held()
+            held = self._crew.held(older=self._pace.youth)
             if not (ids := [*held, *self._ledger.ids()]):
                 return
             async with QueueWork(self._runtime, reason="keeping leases") as work:
-                kept = {row.id for row in await renew(work, ids=ids, lease=self._pace.lease, worker=self.id)}
+                kept = {row.id: row for row in await renew(work, ids=ids, lease=self._pace.lease, worker=self.id)}
         self._crew.drop(job for id, job in held.items() if id not in kept)
+        self._crew.cancel(id for id, row in kept.items() if row.cancelled)
 
     async def _sweep(self) -> None:
         async with QueueWork(self._runtime, reason="taking jobs back from dead workers") as work:

@@ -42,6 +42,8 @@ async def reseal(call: Call, columns: Iterable[SealedColumn]) -> Resealed:
         # what a last pass saw of a column is how the column is
         total.already += found.already
         total.broken = (*total.broken, *found.broken)
+    async with SystemWork(call, reason=RESEALING) as work:
+        work.note("house:secrets:resealed", after={"resealed": total.resealed, "broken": len(total.broken)})
     return total
 
 

@@ -106,14 +106,20 @@ async def move_along(work: SystemWork, *, begin: bool) -> Moves:
     if begin and not done and all(key.state == "active" for key in ring):
         done.append(await _make(work, "next"))
         ring = await keys_of_ring(work)
-    return Moves(tuple(done), tuple(key.waits() for key in ring if key.state != "active"))
+    return _noted(work, Moves(tuple(done), tuple(key.waits() for key in ring if key.state != "active")))
 
 
 async def replace_at_once(work: SystemWork) -> Moves:
     """Sign with a fresh key from now on and trust no other: all that was signed before is refused."""
     await take_turn(work)
     retired = [await _retire(work, key) for key in await keys_of_ring(work)]
-    return Moves((*retired, await _make(work, "active")), ())
+    return _noted(work, Moves((*retired, await _make(work, "active")), ()))
+
+
+def _noted(work: SystemWork, moves: Moves) -> Moves:
+    for change in moves.done:
+        work.note("house:signing_key:moved", after={"kid": change.kid, "state": change.state})
+    return moves
 
 
 def _opens(work: SystemWork, key: RingKey) -> bool:

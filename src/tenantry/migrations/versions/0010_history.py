@@ -47,35 +47,64 @@ grant select, insert, delete on tenantry.details to tenantry_system;
 
 # Whoever runs the house's upkeep owns no table, so this runs as whoever does. A month is made apart and then attached,
 # so that writers wait only for a look at the default partition, which is empty unless the upkeep was away for months.
+# Then its rows of that month move along, and writers of that table wait meanwhile: hence only so many.
 MONTHS = """
 create function tenantry.month_of(parent text, month date) returns text
     language sql immutable set search_path = '' as
     $$select 'tenantry.' || quote_ident(parent || to_char(month, '"_y"YYYY"m"MM'))$$;
 comment on function tenantry.month_of(text, date) is 'what the partition of a month is called';
 
-create function tenantry.make_month(parent text, month date) returns boolean
+create function tenantry.make_month(parent text, month date, most integer default 50000) returns boolean
     language plpgsql security definer set search_path = '' set lock_timeout = '2s' as $$
 declare
     child constant text := tenantry.month_of(parent, month);
     whole constant text := 'tenantry.' || quote_ident(parent);
+    rest constant text := 'tenantry.' || quote_ident(parent || '_rest');
+    first constant text := quote_literal(month::timestamp at time zone 'UTC');
+    after constant text := quote_literal((month + interval '1 month') at time zone 'UTC');
+    attach constant text := 'alter table ' || whole || ' attach partition ' || child
+                         || ' for values from (' || first || ') to (' || after || ')';
+    theirs text;
+    found bigint;
 begin
     if not exists (select from pg_catalog.pg_partitioned_table where partrelid = whole::regclass)
         or month <> date_trunc('month', month)::date then
         raise exception using message = 'no such month is made for ' || parent;
     end if;
+    -- two that make the same month at once: the second finds it
+    perform pg_advisory_xact_lock(hashtextextended('tenantry.make_month', 0));
     if to_regclass(child) is not null then
         return false;
     end if;
     execute 'create table ' || child || ' (like ' || whole || ' including defaults including constraints)';
+    begin
+        execute attach;
+    exception when check_violation then
+        select ' where ' || quote_ident(attname) || ' >= ' || first || ' and ' || quote_ident(attname) || ' < ' || after
+          into theirs
+          from pg_catalog.pg_partitioned_table
+          join pg_catalog.pg_attribute on attrelid = partrelid and attnum = partattrs[0]
+         where partrelid = whole::regclass;
+        -- its owner is bound by its row-level security too, and moved is not deleted; nobody else touches it meanwhile
+        execute 'alter table ' || rest || ' no force row level security, disable trigger user';
+        execute 'select count(*) from (select from ' || rest || theirs || ' limit ' || most + 1 || ') as found'
+       into found;
+        if found > most then
+            raise exception using errcode = 'program_limit_exceeded',
+                message = parent || '_rest has more rows of that month than are moved while writers wait';
+        end if;
+        execute 'with moved as (delete from ' || rest || theirs || ' returning *) insert into ' || child
+             || ' select * from moved';
+        execute 'alter table ' || rest || ' force row level security, enable trigger user';
+        execute attach;
+    end;
     execute 'alter table ' || child || ' enable row level security';
     execute 'alter table ' || child || ' force row level security';
-    execute 'alter table ' || whole || ' attach partition ' || child || ' for values from ('
-         || quote_literal(month::timestamp at time zone 'UTC') || ') to ('
-         || quote_literal((month + interval '1 month') at time zone 'UTC') || ')';
     return true;
 end
 $$;
-comment on function tenantry.make_month(text, date) is 'makes the partition of a month, unless it is there';
+comment on function tenantry.make_month(text, date, integer) is
+    'makes the partition of a month, unless it is there, and moves so many rows of that month to it';
 
 create function tenantry.drop_month(parent text, month date) returns boolean
     language plpgsql security definer set search_path = '' set lock_timeout = '2s' as $$
@@ -93,11 +122,18 @@ end
 $$;
 comment on function tenantry.drop_month(text, date) is 'drops the partition of a month with all that is in it';
 
-revoke all on function tenantry.make_month(text, date), tenantry.drop_month(text, date) from public;
-grant execute on function tenantry.make_month(text, date), tenantry.drop_month(text, date) to tenantry_system;
+revoke all on function tenantry.make_month(text, date, integer), tenantry.drop_month(text, date) from public;
+grant execute on function tenantry.make_month(text, date, integer), tenantry.drop_month(text, date) to tenantry_system;
+"""
+
+# what came before this revision moves along however much it is: nobody writes while a revision is applied
+FIRST_MONTHS = """
+select tenantry.make_month('events', (date_trunc('month', tenantry.now() at time zone 'UTC')
+                                      + ahead * interval '1 month')::date, 2147483646)
+  from generate_series(0, 3) as ahead;
 """
 
 
 def upgrade() -> None:
-    for part in (EVENTS, DETAILS, MONTHS):
+    for part in (EVENTS, DETAILS, MONTHS, FIRST_MONTHS):
         op.execute(part)

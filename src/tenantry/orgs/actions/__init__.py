@@ -26,6 +26,7 @@ from tenantry.orgs.actions.members import (
     transfer_ownership,
 )
 from tenantry.orgs.actions.naming import change_org, create_org, plans_of
+from tenantry.orgs.actions.parting import part_with
 from tenantry.orgs.actions.switching import switch_org
 from tenantry.orgs.actions.tables import ORG_TABLES, TABLES
 
@@ -51,6 +52,7 @@ __all__ = [
     "leave",
     "may_add_member",
     "offered",
+    "part_with",
     "plans_of",
     "purge_org",
     "remove_member",

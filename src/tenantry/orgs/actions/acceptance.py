@@ -177,7 +177,7 @@ async def decline_invite(
     # a link proves the address and not the person: who holds it may be signed in as somebody else
     mine = user_id if claim.email_key == email_key else None
     await set_declined(work, invite_id=claim.id, user_id=mine)
-    work.record(InviteDeclined(org_id=claim.org_id, invite_id=claim.id))
+    work.record(InviteDeclined(org_id=claim.org_id, invite_id=claim.id, user_id=mine))
 
 
 async def invited_address(work: Work, token: str) -> str | None:

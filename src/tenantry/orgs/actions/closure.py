@@ -8,7 +8,7 @@ from uuid import UUID
 from tenantry.accounts.problems import Blocker
 from tenantry.foundation.action import action
 from tenantry.foundation.data.sql import maybe, one, run, value
-from tenantry.foundation.forgetting import ForgettingWork, forget_some
+from tenantry.foundation.forgetting import ForgettingWork, forget_some, let_audit_go
 from tenantry.foundation.permission import HOUSE
 from tenantry.foundation.problems import NotFound
 from tenantry.foundation.question import Question, all_of
@@ -51,7 +51,7 @@ set_closed = one(
        set closed_at = tenantry.now(), purge_at = tenantry.now() + :grace::interval,
            version = version + 1, updated_at = tenantry.now()
      where id = tenantry.org()
- returning purge_at
+ returning purge_at, version
     """,
     not_null=("purge_at",),
 )
@@ -66,7 +66,9 @@ async def close_org(work: OrgWork, *, slug: str) -> Org:
     if blockers := await what_blocks_org_closing.ask(work, work.org):
         raise OrgClosureBlocked(blockers)
     closing = await set_closed(work, grace=GRACE)
-    work.record(OrgClosed(org_id=work.org, user_id=work.person, purge_at=closing.purge_at))
+    work.record(
+        OrgClosed(org_id=work.org, user_id=work.person, purge_at=closing.purge_at, version_after=closing.version)
+    )
     return await queries.org(work)
 
 
@@ -86,8 +88,9 @@ async def reopen_org(work: OrgWork, *, slug: str) -> Org:
     if closure.purge_began_at is not None:
         raise PurgeBegun
     await set_open(work)
-    work.record(OrgReopened(org_id=work.org, user_id=work.person))
-    return await queries.org(work)
+    org = await queries.org(work)
+    work.record(OrgReopened(org_id=work.org, user_id=work.person, version_after=org.version))
+    return org
 
 
 async def _held(work: OrgWork, slug: str) -> Closure:
@@ -129,6 +132,7 @@ async def purge_org(work: ForgettingWork, *, org_id: UUID) -> bool:
         return True
     if not begun:
         await begin_purge(work, org_id=org_id)
+        await let_audit_go(work, org_id=org_id)
     if await forget_some(work, org_id):
         return False
     await remove_org(work, org_id=org_id)

@@ -7,14 +7,14 @@ from uuid import UUID
 import msgspec
 
 from tenantry.foundation.action import action
-from tenantry.foundation.data.sql import many, run
+from tenantry.foundation.data.sql import many
 from tenantry.foundation.permission import HOUSE
 from tenantry.foundation.work import SystemWork
-from tenantry.orgs.events import InviteExpired
+from tenantry.orgs.events import InviteExpired, InviteForgotten
 from tenantry.orgs.models import INVITE_KEPT
 
 
-class Overdue(msgspec.Struct, frozen=True):
+class Ended(msgspec.Struct, frozen=True):
     """An invite whose time was over."""
 
     org_id: UUID
@@ -23,7 +23,7 @@ class Overdue(msgspec.Struct, frozen=True):
 
 # one that is being answered or sent again at this moment is left for the next time
 set_expired = many(
-    Overdue,
+    Ended,
     """
     update tenantry.invites
        set status = 'expired', settled_at = tenantry.now()
@@ -38,21 +38,26 @@ set_expired = many(
     """,
 )
 
-forget_old = run("""
+forget_old = many(
+    Ended,
+    """
     delete from tenantry.invites
      where id in (select id
                     from tenantry.invites
                    where settled_at < tenantry.now() - :kept::interval
                    limit :most
                      for update skip locked)
-""")
+ returning org_id, id
+    """,
+)
 
 
-@action(requires=HOUSE, records=InviteExpired)
+@action(requires=HOUSE, records=(InviteExpired, InviteForgotten))
 async def expire_invites(work: SystemWork, *, most: int) -> int:
     """Say of invites that nobody answered in time that they are expired, and remove old ones; gives how many were."""
     overdue = await set_expired(work, most=most)
     for one in overdue:
         work.record(InviteExpired(org_id=one.org_id, invite_id=one.id))
-    await forget_old(work, kept=INVITE_KEPT, most=most)
+    for one in await forget_old(work, kept=INVITE_KEPT, most=most):
+        work.record(InviteForgotten(org_id=one.org_id, invite_id=one.id, why="old"))
     return len(overdue)

@@ -15,6 +15,7 @@ import msgspec
 from tenantry.foundation.action import action
 from tenantry.foundation.data.ids import new_id
 from tenantry.foundation.data.sql import maybe, one, run, value
+from tenantry.foundation.events.details import Details
 from tenantry.foundation.net.address import MailAddress
 from tenantry.foundation.permission import Role
 from tenantry.foundation.problems import NotFound, Problem
@@ -110,7 +111,7 @@ async def invite(work: OrgWork, *, address: MailAddress, role: Role) -> Placed:
         placed = Placed(await keep_invite(work, id=new_id(), email_key=address.key, **given), new=True)
     else:
         placed = Placed(await renew_invite(work, id=known.pending_id, **given), new=False)
-    work.record(InviteSent(org_id=work.org, **_facts(placed.invite)))
+    work.record(InviteSent(org_id=work.org, **_facts(placed.invite)), details=_asked(address.typed, address.key))
     return placed
 
 
@@ -145,6 +146,11 @@ def _facts(sent: Invite) -> dict[str, Any]:
         "generation": sent.generation,
         "expires_at": sent.expires_at,
     }
+
+
+def _asked(email: str, email_key: str) -> Details:
+    """Whom an invite is for: no person yet, as far as the organization knows."""
+    return Details({"email": email}, email_key=email_key)
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -208,7 +214,7 @@ async def resend_invite(work: OrgWork, *, invite_id: UUID) -> Invite:
         raise TooManyInvites
     muted = await _muted(work, claim.email_key)
     sent = await renew_invite(work, id=claim.id, email=claim.email, role=claim.role, muted=muted, life=INVITE_LIFE)
-    work.record(InviteResent(org_id=work.org, **_facts(sent)))
+    work.record(InviteResent(org_id=work.org, **_facts(sent)), details=_asked(claim.email, claim.email_key))
     return sent
 
 

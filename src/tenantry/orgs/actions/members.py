@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Literal
 from uuid import UUID
 
 from tenantry.foundation.action import action
-from tenantry.foundation.data.sql import run
+from tenantry.foundation.data.sql import maybe, one, run
+from tenantry.foundation.events.details import Details
 from tenantry.foundation.permission import HOUSE, Role
 from tenantry.foundation.problems import FieldError, Invalid, NotFound, VersionMismatch
 from tenantry.foundation.question import Question, nothing
 from tenantry.foundation.work import OrgWork, SystemWork
 from tenantry.orgs import queries
 from tenantry.orgs.events import MemberJoined, MemberLeft, MemberRoleChanged, OwnershipTransferred
-from tenantry.orgs.models import MOST_MEMBERS, Member, Standing, may_govern
+from tenantry.orgs.models import MOST_MEMBERS, Member, Standing, Who, may_govern
 from tenantry.orgs.permissions import MEMBERS_LEAVE, MEMBERS_WRITE, ORG_TRANSFER
 from tenantry.orgs.problems import AboveYou, NotOwner, TooManyMembers
 
@@ -22,7 +24,17 @@ may_add_member: Question[[UUID, int], None] = Question(
 
 # one after the other, so that each counts the members of those before it
 lock_org = run("select from tenantry.orgs where id = :org_id for no key update")
-keep_member = run("insert into tenantry.members (org_id, user_id, role) values (:org_id, :user_id, :role)")
+keep_member = one(
+    Who,
+    """
+    with kept as (
+        insert into tenantry.members (org_id, user_id, role)
+        values (:org_id, :user_id, :role)
+        returning user_id
+    )
+    select email, name from tenantry.users join kept on kept.user_id = users.id
+    """,
+)
 
 
 @action(requires=HOUSE, records=MemberJoined)
@@ -32,8 +44,15 @@ async def add_member(work: SystemWork, *, org_id: UUID, user_id: UUID, role: Rol
     if (await queries.members_of_org(work, org_id=org_id) or 0) >= MOST_MEMBERS:
         raise TooManyMembers
     await may_add_member.ask(work, org_id, 1)
-    await keep_member(work, org_id=org_id, user_id=user_id, role=role)
-    work.record(MemberJoined(org_id=org_id, user_id=user_id, role=role))
+    who = await keep_member(work, org_id=org_id, user_id=user_id, role=role)
+    details = Details(who.said(), person=user_id)
+    work.record(MemberJoined(org_id=org_id, user_id=user_id, role=role), details=details)
+
+
+class Gone(Who, frozen=True):
+    """Who was a member, and in which role."""
+
+    role: Role
 
 
 set_role = run("""
@@ -52,8 +71,7 @@ async def change_role(work: OrgWork, *, user_id: UUID, role: Role, version: int 
         raise AboveYou
     if version not in (None, theirs.version):
         raise VersionMismatch
-    await _set_role(work, theirs, role)
-    return await queries.member(work, user_id=user_id)
+    return await _promoted(work, theirs, role)
 
 
 async def _governed(work: OrgWork, user_id: UUID) -> tuple[Standing, Standing]:
@@ -72,30 +90,52 @@ async def _standings(work: OrgWork, user_id: UUID) -> tuple[Standing, Standing]:
     return held[work.person], held[user_id]
 
 
-async def _set_role(work: OrgWork, standing: Standing, role: Role) -> None:
+async def _promoted(work: OrgWork, standing: Standing, role: Role) -> Member:
     await set_role(work, user_id=standing.user_id, role=role)
-    work.record(
-        MemberRoleChanged(org_id=work.org, user_id=standing.user_id, role=role, version_after=standing.version + 1)
+    member = await queries.member(work, user_id=standing.user_id)
+    changed = MemberRoleChanged(
+        org_id=work.org, user_id=standing.user_id, role=role, version_after=standing.version + 1
     )
+    details = Details(Who(member.email, member.name).said(), person=standing.user_id)
+    work.record(changed, was={"role": standing.role}, details=details)
+    return member
 
 
-drop_member = run("delete from tenantry.members where org_id = tenantry.org() and user_id = :user_id")
+drop_member = maybe(
+    Gone,
+    """
+    delete from tenantry.members
+     using tenantry.users
+     where members.org_id = tenantry.org()
+       and members.user_id = :user_id
+       and users.id = members.user_id
+ returning users.email, users.name, members.role
+    """,
+)
+
+
+def _gone(work: OrgWork, user_id: UUID, gone: Gone, why: Literal["left", "removed"]) -> None:
+    details = Details(gone.said(), person=user_id)
+    work.record(MemberLeft(org_id=work.org, user_id=user_id, why=why), was={"role": gone.role}, details=details)
 
 
 @action(requires=MEMBERS_WRITE, records=MemberLeft)
 async def remove_member(work: OrgWork, *, user_id: UUID) -> None:
     """Remove a member who is not above oneself; their next request here is refused."""
     await _governed(work, user_id)
-    await drop_member(work, user_id=user_id)
-    work.record(MemberLeft(org_id=work.org, user_id=user_id, why="removed"))
+    gone = await drop_member(work, user_id=user_id)
+    if gone is None:
+        raise NotFound
+    _gone(work, user_id, gone, "removed")
 
 
 @action(requires=MEMBERS_LEAVE, records=MemberLeft)
 async def leave(work: OrgWork) -> None:
     """Leave an organization; its last owner cannot."""
-    if not await drop_member(work, user_id=work.person):
+    gone = await drop_member(work, user_id=work.person)
+    if gone is None:
         raise NotFound
-    work.record(MemberLeft(org_id=work.org, user_id=work.person, why="left"))
+    _gone(work, work.person, gone, "left")
 
 
 @action(requires=ORG_TRANSFER, records=(OwnershipTransferred, MemberRoleChanged))
@@ -106,7 +146,8 @@ async def transfer_ownership(work: OrgWork, *, user_id: UUID) -> Member:
     own, theirs = await _standings(work, user_id)
     if own.role != "owner":
         raise NotOwner
-    await _set_role(work, theirs, "owner")
-    await _set_role(work, own, "admin")
-    work.record(OwnershipTransferred(org_id=work.org, from_user_id=work.person, to_user_id=user_id))
-    return await queries.member(work, user_id=user_id)
+    member = await _promoted(work, theirs, "owner")
+    await _promoted(work, own, "admin")
+    details = Details(Who(member.email, member.name).said(), person=user_id)
+    work.record(OwnershipTransferred(org_id=work.org, from_user_id=work.person, to_user_id=user_id), details=details)
+    return member

@@ -8,14 +8,14 @@ from uuid import UUID
 
 from tenantry.foundation.action import action
 from tenantry.foundation.data.ids import new_id
-from tenantry.foundation.data.sql import maybe, run, value
+from tenantry.foundation.data.sql import maybe, run, value, values
 from tenantry.foundation.permission import ONESELF
 from tenantry.foundation.problems import FieldError, VersionMismatch
 from tenantry.foundation.question import Question
 from tenantry.foundation.work import OrgWork, PersonWork
 from tenantry.orgs import queries
 from tenantry.orgs.events import MemberJoined, OrgChanged, OrgCreated
-from tenantry.orgs.models import MOST_ORGS, RESERVED, SLUG, SLUGS_KEPT, Org, slug_of
+from tenantry.orgs.models import MOST_ORGS, RESERVED, SLUG, SLUGS_KEPT, Org, Renamed, slug_of
 from tenantry.orgs.permissions import ORG_WRITE
 from tenantry.orgs.problems import BadSlug, SlugTaken, TooManyOrgs
 
@@ -64,7 +64,7 @@ async def create_org(work: PersonWork, *, name: str, slug: str | None) -> Org:
         raise TooManyOrgs
     await enter_new(work, org=str(new_id()))
     org = await _founded(work, name, slug)
-    work.record(OrgCreated(org_id=org.id, user_id=work.person, slug=org.slug))
+    work.record(OrgCreated(org_id=org.id, user_id=work.person, name=org.name, slug=org.slug))
     work.record(MemberJoined(org_id=org.id, user_id=work.person, role="owner"))
     return org
 
@@ -108,7 +108,9 @@ use_slug = value(
     """,
 )
 
-forget_slugs = run("""
+free_slugs = values(
+    str,
+    """
     delete from tenantry.org_slugs
      where org_id = tenantry.org()
        and slug in (select slug
@@ -116,22 +118,26 @@ forget_slugs = run("""
                      where org_id = tenantry.org()
                      order by taken_at desc, slug
                     offset :most)
-""")
+ returning slug
+    """,
+)
 
 change = maybe(
-    Org,
+    Renamed,
     """
     update tenantry.orgs
-       set name = coalesce(:name, name),
-           slug = coalesce(:slug, slug),
+       set name = coalesce(:name, orgs.name),
+           slug = coalesce(:slug, orgs.slug),
            version = orgs.version + 1,
            updated_at = tenantry.now()
-      from tenantry.members
+      from tenantry.members,
+           (select name, slug from tenantry.orgs where id = tenantry.org() for no key update) as before
      where id = tenantry.org()
        and orgs.version = coalesce(:version, orgs.version)
        and members.org_id = orgs.id
        and members.user_id = tenantry.person()
- returning id, name, slug, orgs.version, created_at, purge_at, role
+ returning id, orgs.name, orgs.slug, orgs.version, created_at, purge_at, role,
+           before.name as name_was, before.slug as slug_was
     """,
 )
 
@@ -141,18 +147,28 @@ async def change_org(
     work: OrgWork, *, name: str | None = None, slug: str | None = None, version: int | None = None
 ) -> Org:
     """Rename an organization; whoever looks for one of its latest slugs still finds it."""
-    if slug is not None:
-        await _rename(work, _good(slug))
+    freed = [] if slug is None else await _rename(work, _good(slug))
     org = await change(work, name=name, slug=slug, version=version)
     if org is None:
         raise VersionMismatch
     fields = tuple(field for field, given in {"name": name, "slug": slug}.items() if given is not None)
-    work.record(OrgChanged(org_id=org.id, fields=fields, slug=org.slug, version_after=org.version))
+    work.record(
+        OrgChanged(
+            org_id=org.id,
+            fields=fields,
+            name=org.name,
+            slug=org.slug,
+            slugs_freed=tuple(sorted(freed)),
+            version_after=org.version,
+        ),
+        was={"name": org.name_was, "slug": org.slug_was},
+    )
     return org
 
 
-async def _rename(work: OrgWork, slug: str) -> None:
+async def _rename(work: OrgWork, slug: str) -> list[str]:
+    """Take a slug; gives those that are the organization's no more."""
     await take_slug(work, slug=slug)
     if await use_slug(work, slug=slug) is None:
         raise SlugTaken
-    await forget_slugs(work, most=SLUGS_KEPT)
+    return await free_slugs(work, most=SLUGS_KEPT)

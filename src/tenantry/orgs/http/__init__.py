@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tenantry.orgs.http import closure, invites, members, orgs, roles, switching
+from tenantry.orgs.http import closure, events, invites, jobs, members, orgs, roles, switching
 from tenantry.orgs.http.shapes import routes
 
-__all__ = ["closure", "invites", "members", "orgs", "roles", "routes", "switching"]
+__all__ = ["closure", "events", "invites", "jobs", "members", "orgs", "roles", "routes", "switching"]

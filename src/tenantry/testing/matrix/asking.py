@@ -81,4 +81,11 @@ class Asker:
             timeout=PATIENCE,
         ) as answer:
             headers = {name.lower(): text for name, text in answer.headers.items()}
-            return Answer(answer.status, headers, await answer.read())
+            goes_on = answer.content_type == "text/event-stream"
+            return Answer(answer.status, headers, await (_beginning(answer) if goes_on else answer.read()))
+
+
+async def _beginning(answer: aiohttp.ClientResponse) -> bytes:
+    """What a stream tells first, without where it stands and when to come back: those are never the same twice."""
+    lines = (await answer.content.readuntil(b"\n\n")).splitlines()
+    return b"\n".join(line for line in lines if line.startswith((b"event:", b"data:")))

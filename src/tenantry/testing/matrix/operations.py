@@ -13,11 +13,13 @@ import msgspec
 
 from tenantry.foundation.data.ids import IdKind
 from tenantry.foundation.domain import Registry
+from tenantry.foundation.listing import ListQuery
 from tenantry.foundation.routes import Route
 
 AN_ID = re.compile(r"([a-z]{2,12})_[0-7][0-9a-hjkmnp-tv-z]{25}")
 _ID_PATTERN = re.compile(r"\^([a-z]{2,12})_")
 _REF = "#/components/schemas/"
+TELL_OF_ASKING = frozenset({"GET /v1/orgs/{org}/audit-log"})
 Named = Callable[[str], str]
 """Which id of a kind to send, by the kind's prefix."""
 
@@ -50,7 +52,12 @@ class Operation(msgspec.Struct, frozen=True):
     @property
     def lists(self) -> bool:
         """Whether it goes on by cursors."""
-        return self.route.query is not None and "after" in self.route.query.__struct_fields__
+        return self.route.query is not None and issubclass(self.route.query, ListQuery)
+
+    @property
+    def tells_of_asking(self) -> bool:
+        """Whether what it answers grows by being asked, and by what else is asked: a log of what people do."""
+        return self.name in TELL_OF_ASKING
 
     @property
     def matches(self) -> bool:

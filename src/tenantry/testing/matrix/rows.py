@@ -22,6 +22,11 @@ TABLES = """
      group by nspname, relname
      order by nspname, relname
 """
+# what somebody is denied in their own organization, or reads there, is written down in it: nobody else changed that
+NOT_COUNTED = {
+    "audit_log": "one.merge_key is null",
+    "details": "one.row_id not in (select id from tenantry.audit_log where merge_key is not null)",
+}
 SUM = "select '{place}' as place, md5(coalesce(string_agg(one::text, '' order by one::text), '')) as sum from {rows}"
 IDS = "select id::text from {rows}"
 
@@ -63,4 +68,6 @@ def _condition(name: str, columns: list[str]) -> str:
     parts += [f"one.{column} = any ($2)" for column in columns if column in OF_PERSON]
     parts += ["one.id = $1"] if name == "orgs" else []
     parts += ["one.id = any ($2)"] if name == "users" else []
-    return f"({' or '.join(parts)})" if parts else ""
+    if not parts:
+        return ""
+    return " and ".join([f"({' or '.join(parts)})", *filter(None, [NOT_COUNTED.get(name)])])

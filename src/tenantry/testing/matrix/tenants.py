@@ -12,19 +12,24 @@ from uuid import UUID
 import msgspec
 
 from tenantry.foundation.data.ids import ORG_ID, USER_ID, IdKind
+from tenantry.foundation.jobs.job import NewJob
 from tenantry.foundation.permission import ROLES, Role
 from tenantry.testing.client import Client
 from tenantry.testing.installation import PASSWORD, Installation
 from tenantry.testing.matrix.operations import AN_ID, Operation
 from tenantry.testing.matrix.rows import Rows
-from tenantry.testing.team import add_member
+from tenantry.testing.team import add_member, ask_for
 
 Plant = Callable[[Client, str, str], Awaitable[None]]
 """Makes rows in a tenant that the examples of the document do not make: its owner's client, its id, its canary."""
 ROWS_OF_EACH = 2
 NEW = 201
+# a link to an operation with what that needs in its query, for one use perhaps
+A_LINK = re.compile(r"https?://[^/\s\"]+(/v1/[^?\s\"]+)\?(token=[^\s\"]+)")
 # a text that is long enough for a canary, and obeys nothing else
 ROOM = 60
+# a job that waits so long is done by nobody while the matrix asks
+NEVER = 1e7
 
 
 class Tenant(msgspec.Struct):
@@ -39,6 +44,7 @@ class Tenant(msgspec.Struct):
     cursors: dict[str, str] = {}
     tags: dict[str, str] = {}
     unread: dict[str, int] = {}
+    links: dict[str, list[str]] = {}
 
     @property
     def org_id(self) -> UUID:
@@ -83,7 +89,11 @@ async def tenant(installation: Installation, canary: str, *, also: Client) -> Te
     await add_member(installation.runtime, org, people["admin"], "admin")
     await add_member(installation.runtime, org, people["member"], "member")
     await add_member(installation.runtime, org, also, "member")
-    return Tenant(canary, org, canary, people, {"org": [org], "usr": [one.user_id for one in people.values()]})
+    ids = {"org": [org], "usr": [one.user_id for one in people.values()]}
+    # no example of the document makes one: which verbs ask for a job that somebody waits for is each product's own
+    job = NewJob(canary, delay=NEVER, tracked=True)
+    ids["job"] = [await ask_for(installation.runtime, org, people["owner"], job) for _ in range(ROWS_OF_EACH)]
+    return Tenant(canary, org, canary, people, ids)
 
 
 async def furnish(tenant: Tenant, found: Iterable[Operation], rows: Rows, plant: Plant | None) -> None:
@@ -132,7 +142,10 @@ async def _read(tenant: Tenant, owner: Client, operation: Operation) -> None:
     ids = tenant.own(operation)
     if ids is None:
         return
-    answer = await owner.get(operation.path(ids) + joined(operation.needs, "limit=1" if operation.lists else ""))
+    needs = tenant.links[place].pop() if tenant.links.get(place := operation.path(ids)) else operation.needs
+    path = place + joined(needs, "limit=1" if operation.lists else "")
+    # a stream has no end to be read to
+    answer = await owner.request("HEAD" if operation.route.streamed else "GET", path)
     _learn(tenant, answer.body)
     tenant.unread.pop(operation.name, None)
     if answer.status >= 300:
@@ -148,6 +161,8 @@ def _learn(tenant: Tenant, body: bytes) -> None:
         known = tenant.ids.setdefault(found.group(1), [])
         if found.group() not in known:
             known.append(found.group())
+    for place, query in A_LINK.findall(body.decode("utf-8", "replace")):
+        tenant.links.setdefault(place, []).append(query)
 
 
 def text_of(body: Any) -> bytes | None:

@@ -1,0 +1,65 @@
+"""Rows of the audit log, as they are read and as they are sealed."""
+
+from __future__ import annotations
+
+from tenantry.audit.models.entries import (
+    AUDIT_ID,
+    EXPORT_LIFE,
+    LINK_ID,
+    MOST_LINKS,
+    MOST_ROWS,
+    Entry,
+    Export,
+    Filters,
+    Format,
+    Outcome,
+    Shown,
+    shown,
+)
+from tenantry.audit.models.files import csv_header, csv_line, jsonl_line
+from tenantry.audit.models.seals import (
+    FIRST,
+    NOBODYS,
+    ROWS_A_SEAL,
+    Detail,
+    Fault,
+    Leaf,
+    Place,
+    Seal,
+    Sealable,
+    faults_of,
+    leaves_of,
+    seal_over,
+    whole,
+)
+
+__all__ = [
+    "AUDIT_ID",
+    "EXPORT_LIFE",
+    "FIRST",
+    "LINK_ID",
+    "MOST_LINKS",
+    "MOST_ROWS",
+    "NOBODYS",
+    "ROWS_A_SEAL",
+    "Detail",
+    "Entry",
+    "Export",
+    "Fault",
+    "Filters",
+    "Format",
+    "Leaf",
+    "Outcome",
+    "Place",
+    "Seal",
+    "Sealable",
+    "Shown",
+    "csv_header",
+    "csv_line",
+    "faults_of",
+    "jsonl_line",
+    "leaves_of",
+    "seal_over",
+    "shown",
+    "whole",
+]
