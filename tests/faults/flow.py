@@ -41,6 +41,20 @@ EVERYTHING = """
      union all select state || ' keys', count(*) from tenantry.signing_keys group by state
      union all select 'event ' || kind, count(*) from tenantry.events group by kind
 """
+TORN = """
+    select 'no audit row of ' || kind as what
+      from tenantry.events
+     where kind = any ($1) and not exists (select from tenantry.audit_log where id = events.public_id)
+     union all
+    select 'no event of ' || action
+      from tenantry.audit_log
+     where action = any ($2) and outcome = 'done'
+       and not exists (select from tenantry.events where public_id = audit_log.id)
+     union all
+    select 'no details of ' || kind
+      from tenantry.events
+     where digest is not null and not exists (select from tenantry.details where row_id = events.public_id)
+"""
 Subject = TypeVar("Subject")
 
 
@@ -124,6 +138,7 @@ class Trial(Generic[Subject]):
         ledger.asked("request", _numbered(Counter(self.flow.changes)))
         ledger.learned("request", self._fate(first))
         ledger.demand({"request": _numbered(self._changes(await self._counted()))})
+        assert not await self._torn()
         retried = await self.flow.ask(self.stage, subject)
         assert retried.status in self.flow.may_repeat(first), (retried, first)
         await self.flow.holds(Told(self.stage, subject, first, retried))
@@ -147,6 +162,12 @@ class Trial(Generic[Subject]):
         changes = Counter({f"+ {part}": number for part, number in gained.items()})
         changes.update({f"- {part}": number for part, number in lost.items()})
         return Counter({change: number for change, number in changes.items() if change not in self.flow.beside})
+
+    async def _torn(self) -> set[str]:
+        """What stands without what belongs to it."""
+        audited = [event for event in self.stage.behind.registry.events if event.audited is not None]
+        kinds, actions = [event.kind for event in audited], [event.audited.action for event in audited]
+        return {row["what"] for row in await self.stage.rows(TORN, kinds, actions)}
 
     async def _counted(self) -> Counter[str]:
         return Counter({part: int(number) for part, number in await self.stage.rows(EVERYTHING)})
