@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncpg
 
+from tenantry import NewJob
 from tenantry.testing import Client, Installation, Team, cross_tenant_matrix, fate_faults, statement_faults, wall_faults
 
 
@@ -48,6 +49,35 @@ async def test_hashtags_are_kept_by_a_job(house: Installation, team: Team) -> No
     assert await _found(team, team.member, "?tag=home") == []
     await house.drain_jobs()
     assert await _found(team, team.member, "?tag=home") == ["Paint the shed #Home #summer"]
+
+
+async def test_an_import_says_how_far_it_is(house: Installation, team: Team) -> None:
+    asked = await team.member.post(f"{team.path}/notes/imports", {"texts": ["One.", "Two.", "Three."]})
+    assert asked.status == 202, asked
+    place = f"{team.path}/jobs/{asked.json['job']}"
+    assert (await team.member.get(place)).json["state"] == "waiting"
+    await house.drain_jobs()
+    job = (await team.member.get(place)).json
+    assert (job["state"], job["progress"]["done"], job["progress"]["total"]) == ("done", 3, 3)
+    assert sorted(await _found(team, team.member)) == ["One.", "Three.", "Two."]
+
+
+async def test_notes_are_counted_by_day(house: Installation, team: Team) -> None:
+    for text in ("One.", "Two."):
+        await _write(team, team.member, text)
+    await house.drain_consumers()
+    [day] = (await team.owner.get(f"{team.path}/notes/days")).json["items"]
+    assert day["written"] == 2
+
+
+async def test_old_days_are_forgotten_by_themselves(house: Installation, team: Team) -> None:
+    await house.rows(
+        "insert into notes.days (org_id, generation, day, written) select id, 1, '2020-02-02', 7 from tenantry.orgs "
+        "returning day"
+    )
+    await house.ask(NewJob("notes.forget_old_days"))
+    await house.drain_jobs()
+    assert not await house.rows("select from notes.days where day = '2020-02-02'")
 
 
 async def test_who_is_removed_leaves_no_private_notes_behind(house: Installation, team: Team) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from msgspec import Meta
 from notes import actions, queries
 from notes.models import NOTE_ID, Note
 from notes.permissions import NOTES_READ, NOTES_WRITE
-from tenantry import ListAnswer, ListQuery, OrgWork, Routes, Wire
+from tenantry import JOB_ID, ListAnswer, ListQuery, OrgWork, Routes, Wire
 
 routes = Routes("notes")
 MILK = {"id": "note_01jd4w2q8nf6v9m3x5c7b1r0kt", "text": "Buy milk. #shop", "shared": False,
@@ -47,6 +47,31 @@ class NoteList(ListAnswer):
     items: list[NoteView]
 
 
+class Import(Wire):
+    """Many notes to write down."""
+
+    texts: Annotated[list[Annotated[str, Meta(min_length=1, max_length=400)]], Meta(min_length=1, max_length=100)]
+
+
+class ImportAsked(Wire):
+    """The job that does it; `GET /v1/orgs/{org}/jobs/{job}` says how far it is."""
+
+    job: str
+
+
+class DayView(Wire):
+    """How many notes were written on a day."""
+
+    day: date
+    written: int
+
+
+class DayList(Wire):
+    """The days of the last year on which notes were written, the newest first."""
+
+    items: list[DayView]
+
+
 @routes.get("/orgs/{org}/notes", requires=NOTES_READ, answer_example={"items": [MILK], "next": None})
 async def notes(work: OrgWork, query: NoteQuery) -> NoteList:
     """One's own notes and those that others share, the newest first."""
@@ -58,6 +83,20 @@ async def notes(work: OrgWork, query: NoteQuery) -> NoteList:
 async def write(work: OrgWork, body: NewNote) -> NoteView:
     """Write a note down."""
     return _view(await actions.write(work, text=body.text))
+
+
+@routes.post("/orgs/{org}/notes/imports", requires=NOTES_WRITE, status=202, example={"texts": ["Buy milk."]},
+             answer_example={"job": "job_01jd4w2q8nf6v9m3x5c7b1r0kt"})  # fmt: skip
+async def import_notes(work: OrgWork, body: Import) -> ImportAsked:
+    """Have many notes written down; the job says how far it is."""
+    return ImportAsked(job=JOB_ID.text(await actions.ask_for_import(work, texts=body.texts)))
+
+
+@routes.get("/orgs/{org}/notes/days", requires=NOTES_READ,
+            answer_example={"items": [{"day": "2026-01-02", "written": 3}]})  # fmt: skip
+async def days(work: OrgWork) -> DayList:
+    """How many notes were written on each day."""
+    return DayList(items=[DayView(day=one.day, written=one.written) for one in await queries.days(work)])
 
 
 @routes.post("/orgs/{org}/notes/{note}/sharing", requires=NOTES_WRITE, ids={"note": NOTE_ID}, answer_example=MILK)

@@ -1,12 +1,14 @@
-"""What follows after a note was written."""
+"""What follows after a note was written, what is counted, and what is done by itself."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
+from notes import actions
 from notes.events import NoteWritten
 from notes.rows import Tag
-from tenantry import Job, on, value
+from tenantry import ConsumerWork, Job, Logged, consumer, every, handles, on, value
 
 HASHTAG = re.compile(r"#(\w{1,50})")
 text_of = value(str, "select text from notes.notes where org_id = :org_id and id = :note_id")
@@ -19,3 +21,29 @@ async def keep_tags(job: Job, event: NoteWritten) -> None:
         text = await text_of(work, org_id=event.org_id, note_id=event.note_id)
         for tag in {found.lower() for found in HASHTAG.findall(text or "")}:
             await work.session().merge(Tag(org_id=event.org_id, note_id=event.note_id, tag=tag))
+
+
+@handles("notes.import_notes", tracked=True)
+async def import_notes(job: Job, wanted: actions.Import) -> None:
+    """Write down what was imported, in one commit, and say how far it is."""
+    assert job.org is not None
+    assert job.person is not None
+    async with job.org_work(reason="an import has its person no more, only what they asked for") as work:
+        for done, text in enumerate(wanted.texts, 1):
+            await actions.write_imported(work, org_id=job.org, author_id=job.person, text=text)
+            await job.report(done=done, total=len(wanted.texts))
+
+
+@consumer(NoteWritten, clear=actions.clear_days)
+async def count_days(work: ConsumerWork, happened: Sequence[Logged]) -> None:
+    """Count the notes of each day."""
+    for one in happened:
+        if one.org_id is not None:
+            await actions.count_day(work, org_id=one.org_id, day=one.at.date(), generation=work.generation)
+
+
+@every(days=1)
+async def forget_old_days(job: Job) -> None:
+    """Forget what was counted more than a year ago."""
+    async with job.work(reason="every organization's days grow old") as work:
+        await actions.forget_old_days(work)

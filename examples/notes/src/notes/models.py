@@ -1,13 +1,13 @@
 """A note's row."""
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 import msgspec
 
 from tenantry import IdKind
 
-NOTE_ID = IdKind("note")
+NOTE_ID = IdKind("note", "note_id")
 
 
 class Note(msgspec.Struct, frozen=True):
@@ -17,3 +17,10 @@ class Note(msgspec.Struct, frozen=True):
     text: str
     shared: bool
     created_at: datetime
+
+
+class Day(msgspec.Struct, frozen=True):
+    """How many notes were written in an organization on one day, in UTC."""
+
+    day: date
+    written: int

@@ -1,6 +1,6 @@
 """Reads of notes: one's own, and what others of the organization share."""
 
-from notes.models import Note
+from notes.models import Day, Note
 from tenantry import Listing, many
 
 newest_first = many(
@@ -16,6 +16,18 @@ newest_first = many(
                                coalesce(:after_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid))
      order by created_at desc, id desc
      limit :rows
+    """,
+)
+
+# the generation that is in force: another one may be built beside it
+days = many(
+    Day,
+    """
+    select day, written
+      from notes.days
+     where org_id = tenantry.org() and generation = tenantry.generation('notes.count_days')
+     order by day desc
+     limit 366
     """,
 )
 
