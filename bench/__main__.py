@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 
-from bench import me, orgs, passwords, refresh, shed, start
+from bench import bundle, jobs, log, me, orgs, passwords, refresh, shed, start
 from bench.cores import split
 from bench.database import postgres
 from bench.processes import BenchFailed
@@ -25,6 +25,9 @@ BENCHES: dict[str, Callable[[Stage], Outcome]] = {
     "invites": orgs.invites,
     "start": start.run,
     "shed": shed.run,
+    "bundle": bundle.run,
+    "jobs": jobs.run,
+    "log": log.run,
 }
 
 
@@ -33,7 +36,8 @@ def main(words: list[str]) -> int:
     asked = arguments(words)
     # asked to end, we end what we started
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    options = Options(asked.seconds, asked.rounds, asked.connections, tuple(asked.targets.split(",")))
+    targets = tuple(asked.targets.split(","))
+    options = Options(asked.seconds, asked.rounds, asked.connections, targets, asked.quick, asked.history)
     cores = split()
     if cores.shared:
         print("one core only: the load generator and PostgreSQL share it, so take the ratios with care")
@@ -53,6 +57,8 @@ def arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, help="windows for each target, taking turns (5)")
     parser.add_argument("--connections", type=int, default=16, help="for me and refresh (16)")
     parser.add_argument("--targets", default=",".join(EVERY), help=f"of {','.join(EVERY)}")
+    parser.add_argument("--quick", action="store_true", help="jobs: shorter waits, to see whether it runs at all")
+    parser.add_argument("--history", action="store_true", help="jobs: also beside a million dead letters")
     parser.add_argument("--strict", action="store_true", help="exit 1 when a goal is missed")
     asked = parser.parse_args(words)
     for name in asked.names:

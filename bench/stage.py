@@ -27,6 +27,8 @@ class Options:
     rounds: int
     connections: int
     targets: tuple[str, ...]
+    quick: bool = False
+    history: bool = False
 
 
 @dataclass(frozen=True)
