@@ -11,6 +11,7 @@ from rules.source import Module, modules, texts
 COMMITS = {
     "tenantry.foundation.data.database": "the one commit, which a Work says as well",
     "tenantry.foundation.data.migrations": "a revision is a transaction",
+    "tenantry.foundation.jobs.bell": "a notification is a transaction with nothing else in it",
 }
 OPENS_TRANSACTIONS = {
     "tenantry.foundation.work": "a Work begins and ends its own",
