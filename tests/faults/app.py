@@ -216,7 +216,7 @@ class Stage:
 def of_a_request(speech: Speech) -> bool:
     """Whether a connection is in a transaction; the bell and logins are not of the request."""
     # a rollback alone ends what was only read, some time later or never: no step of the request
-    return speech.opening.startswith("begin") and speech.latest != "rollback"
+    return speech.opening.startswith("begin") and speech.latest != "rollback" and "notify" not in speech.opening
 
 
 def environment(url: str, data: Path, port: int, **more: str) -> dict[str, str]:

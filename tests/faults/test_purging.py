@@ -27,8 +27,8 @@ DUE = """
 """
 ROWS = """
     with happened as (
-        insert into tenantry.events (org_id, kind, version, payload, actor, request_id)
-        select $1, 'trial.happened', 1, '{}', '{}', 'a-trial' from generate_series(1, 50)
+        insert into tenantry.events (public_id, org_id, kind, version, payload, actor, request_id)
+        select gen_random_uuid(), $1, 'trial.happened', 1, '{}', '{}', 'a-trial' from generate_series(1, 50)
     )
     insert into tenantry.dead_letters (id, asked_at, run_at, org_id, priority, version, attempt, max_attempts, kind,
                                        queue, request_id, reason, args)

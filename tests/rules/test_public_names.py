@@ -113,3 +113,10 @@ def test_importing_tenantry_loads_nothing_heavy() -> None:
     code = "import sys; import tenantry; print(*{name.partition('.')[0] for name in sys.modules})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
     assert not HEAVY & set(done.stdout.split())
+
+
+def test_the_command_line_loads_no_metrics_before_a_server_says_where_they_are_counted() -> None:
+    # the library decides at its import, and a server's processes would each count for themselves
+    script = "import sys; import tenantry.entrypoints.cli; print('prometheus_client' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "False"

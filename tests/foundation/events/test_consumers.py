@@ -33,7 +33,7 @@ from tenantry.foundation.domain import BadDomains, Domain, Registry
 from tenantry.foundation.events import following, steering
 from tenantry.foundation.events.consumer import Consumer
 from tenantry.foundation.events.following import Follower, Rhythm, drain_consumers
-from tenantry.foundation.events.measuring import standings
+from tenantry.foundation.events.looking import standings
 from tenantry.foundation.events.stepping import Batch, step
 from tenantry.foundation.permission import ANYONE
 from tenantry.foundation.problems import Problem

@@ -15,8 +15,7 @@ from tenantry.foundation.call import Call
 from tenantry.foundation.data.ids import EVENT_ID
 from tenantry.foundation.domain import Registry
 from tenantry.foundation.events import steering
-from tenantry.foundation.events.looking import LookingWork
-from tenantry.foundation.events.measuring import standings
+from tenantry.foundation.events.looking import LookingWork, standings
 from tenantry.foundation.events.standing import Standing
 from tenantry.foundation.events.steering import Steered
 from tenantry.foundation.work import SystemWork, Work

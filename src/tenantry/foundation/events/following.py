@@ -17,8 +17,8 @@ from tenantry.foundation.call import Actor, Call
 from tenantry.foundation.data.ids import new_id
 from tenantry.foundation.events.consumer import Consumer
 from tenantry.foundation.events.log import BEGINNING, horizon_now
-from tenantry.foundation.events.looking import LookingWork
-from tenantry.foundation.events.measuring import asked, measure
+from tenantry.foundation.events.looking import LookingWork, asked
+from tenantry.foundation.events.measuring import measure
 from tenantry.foundation.events.standing import PASSED_AT_ONCE, Due, begin, due, known
 from tenantry.foundation.events.stepping import step
 from tenantry.foundation.jobs.ear import Ear

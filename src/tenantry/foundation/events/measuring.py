@@ -9,8 +9,8 @@ import msgspec
 from tenantry.foundation.data.sql import one
 from tenantry.foundation.events import metrics
 from tenantry.foundation.events.consumer import Consumer
-from tenantry.foundation.events.standing import Standing, standing
-from tenantry.foundation.events.stepping import STUCK_AFTER
+from tenantry.foundation.events.looking import standings
+from tenantry.foundation.events.standing import Standing
 from tenantry.foundation.work import Work
 
 
@@ -30,18 +30,6 @@ held_back_by = one(
     """,
     not_null=("oldest", "begun_since"),
 )
-
-
-async def standings(work: Work, consumers: Iterable[Consumer]) -> list[Standing]:
-    """How each generation of each consumer stands, those that nobody knows any more included."""
-    return await standing(work, **asked(consumers), stuck_after=STUCK_AFTER)
-
-
-def asked(consumers: Iterable[Consumer]) -> dict[str, list[str | None]]:
-    """The consumers as a statement takes them: their names, and the kinds of events of each."""
-    told = list(consumers)
-    kinds = [None if one.kinds is None else ",".join(one.kinds) for one in told]
-    return {"names": [one.name for one in told], "kinds": kinds}
 
 
 async def measure(work: Work, consumers: Iterable[Consumer]) -> None:

@@ -29,8 +29,6 @@ log = get_logger("tenantry.events")
 
 FIRST_WAIT, LONGEST_WAIT = 1.0, 300.0
 """Seconds until a consumer is given an event again that it failed on, and at most between two tries."""
-STUCK_AFTER = 3
-"""Failures on one event after which a consumer counts as stuck."""
 CLEARED_AT_ONCE = 2_000
 """Rows of a generation gone by that are removed in one transaction."""
 
