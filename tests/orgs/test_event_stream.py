@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import asyncpg
 import pytest
 from aiohttp import ClientTimeout
+from happening import RECORD, happens, writer
 from prometheus_client import REGISTRY
 
 from faults.app import staged
@@ -28,10 +28,6 @@ from tenantry.foundation.events import in_org
 from tenantry.testing import Client, Databases, Installation, Response, Team, installed
 from tenantry.testing.installation import PASSWORD
 
-RECORD = """
-    insert into tenantry.events (public_id, org_id, kind, version, payload, actor, request_id)
-    values (gen_random_uuid(), $1, 'tests.happened', 1, $2, '{"kind": "job"}', 'request-of-a-test')
-"""
 BEAT = 0.5
 IN_TIME = 10.0
 MOST = 12
@@ -154,24 +150,6 @@ async def listening(who: Client, org: str, **rest: Any) -> AsyncIterator[Stream]
         assert stream.answer.status == 200, await stream.answer.text()
         assert (await stream.message()).id
         yield stream
-
-
-@asynccontextmanager
-async def writer(house: Installation) -> AsyncIterator[asyncpg.Connection[Any]]:
-    """A transaction of the house's that is committed at the end, as late as one likes."""
-    connection: asyncpg.Connection[Any] = await asyncpg.connect(house.runtime.database.url)
-    try:
-        async with connection.transaction():
-            await connection.execute("set local role tenantry_system")
-            yield connection
-    finally:
-        await connection.close()
-
-
-async def happens(house: Installation, org: str, what: str) -> None:
-    """Something happens in an organization."""
-    async with writer(house) as connection:
-        await connection.execute(RECORD, ORG_ID.read(org), json.dumps({"what": what}))
 
 
 async def eventually(condition: Callable[[], Awaitable[Any]], within: float = IN_TIME) -> None:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
-import asyncpg
 import pytest
+from happening import RECORD, happens, writer
 from tenancy_kit import tenant
 
 from tenantry.foundation.data.ids import ORG_ID, USER_ID, IdKind, kind_of_field
@@ -23,11 +21,6 @@ from tenantry.foundation.events.in_org import Filters, Happened
 from tenantry.foundation.events.log import BEGINNING
 from tenantry.foundation.events.outside import data_outside
 from tenantry.testing import Client, Installation, Response, Team
-
-RECORD = """
-    insert into tenantry.events (public_id, org_id, kind, version, payload, actor, request_id)
-    values (gen_random_uuid(), $1, 'tests.happened', 1, $2, '{"kind": "job"}', 'request-of-a-test')
-"""
 
 
 @pytest.fixture
@@ -56,24 +49,6 @@ async def _all(who: Client, org: str, **query: str | int) -> list[dict[str, Any]
             break
         more = {"after": answer["next"]}
     return items
-
-
-@asynccontextmanager
-async def writer(house: Installation) -> AsyncIterator[asyncpg.Connection[Any]]:
-    """A transaction of the house's that is committed at the end, as late as one likes."""
-    connection: asyncpg.Connection[Any] = await asyncpg.connect(house.runtime.database.url)
-    try:
-        async with connection.transaction():
-            await connection.execute("set local role tenantry_system")
-            yield connection
-    finally:
-        await connection.close()
-
-
-async def happens(house: Installation, org: str, what: str) -> None:
-    """Something happens in an organization."""
-    async with writer(house) as connection:
-        await connection.execute(RECORD, ORG_ID.read(org), f'{{"what": "{what}"}}')
 
 
 async def eventually(look: Any, within: float = 10) -> Any:

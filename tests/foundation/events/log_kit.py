@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
-import inspect
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -91,18 +89,6 @@ class Looks:
 async def begun(runtime: Runtime) -> None:
     """Give every consumer its place."""
     await begin_all(runtime, CONSUMERS)
-
-
-async def until(condition: Callable[[], Any], *, within: float = 10) -> Any:
-    """What the condition says, once it says something."""
-    async with asyncio.timeout(within):
-        while True:
-            found = condition()
-            if inspect.isawaitable(found):
-                found = await found
-            if found:
-                return found
-            await asyncio.sleep(0.01)
 
 
 def month_away(moment: datetime, ahead: int = 0) -> datetime:

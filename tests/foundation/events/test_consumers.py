@@ -10,22 +10,9 @@ from typing import Any
 import asyncpg
 import log_trial
 import pytest
-from log_kit import (
-    BESIDE,
-    CONSUMERS,
-    LATE,
-    REGISTRY,
-    TALLY,
-    Looks,
-    added,
-    begun,
-    put,
-    runtime_on,
-    until,
-    work_on,
-    writing,
-)
+from log_kit import BESIDE, CONSUMERS, LATE, REGISTRY, TALLY, Looks, added, begun, put, runtime_on, work_on, writing
 
+from patience import until
 from tenantry import ConsumerWork, Logged, consumer, run
 from tenantry.entrypoints.worker.serving import serve
 from tenantry.foundation.action import action

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncpg
 import log_trial
 import pytest
-from log_kit import BESIDE, CONSUMERS, TALLY, Looks, added, begun, put, until, work_on, writing
+from log_kit import BESIDE, CONSUMERS, TALLY, Looks, added, begun, put, work_on, writing
 from prometheus_client import REGISTRY as METRICS
 from test_consumers import drain, followed, tried_again
 
+from patience import until
 from tenantry.foundation.events.following import Rhythm
 from tenantry.foundation.events.measuring import held_back_by, measure
 from tenantry.foundation.events.steering import rebuild

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 
 import asyncpg
 import pytest
-from log_kit import Looks, added, month_away, put, runtime_on, until, work_on, writing
+from log_kit import Looks, added, month_away, put, runtime_on, work_on, writing
 
+from patience import until
 from tenantry.foundation import housekeeping
 from tenantry.foundation.call import NOBODY, Call
 from tenantry.foundation.data import months

@@ -8,8 +8,9 @@ from typing import Any
 import asyncpg
 import log_trial
 import pytest
-from log_kit import added, put, until, work_on, writing
+from log_kit import added, put, work_on, writing
 
+from patience import until
 from tenantry.foundation.events import log
 from tenantry.foundation.events.log import BEGINNING, Page, Position, read_log
 from tenantry.foundation.events.looking import LookingWork

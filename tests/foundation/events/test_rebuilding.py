@@ -6,9 +6,10 @@ import asyncio
 
 import asyncpg
 import pytest
-from log_kit import BESIDE, CONSUMERS, TALLY, Looks, added, begun, put, until, work_on, writing
+from log_kit import BESIDE, CONSUMERS, TALLY, Looks, added, begun, put, work_on, writing
 from test_consumers import QUICK, drain, followed
 
+from patience import until
 from tenantry.foundation.events import stepping
 from tenantry.foundation.events.steering import cancel_rebuild, rebuild
 from tenantry.foundation.events.stepping import step

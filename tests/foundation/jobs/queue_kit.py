@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import inspect
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
@@ -82,18 +81,6 @@ async def cut_every_connection(dsn: str) -> None:
         """select pg_terminate_backend(pid) from pg_stat_activity
             where datname = current_database() and pid <> pg_backend_pid()""",
     )
-
-
-async def until(condition: Callable[[], Any], *, within: float = 10) -> Any:
-    """What the condition says, once it says something."""
-    async with asyncio.timeout(within):
-        while True:
-            found = condition()
-            if inspect.isawaitable(found):
-                found = await found
-            if found:
-                return found
-            await asyncio.sleep(0.01)
 
 
 class Rows:

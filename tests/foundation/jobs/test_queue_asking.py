@@ -9,9 +9,10 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
-from queue_kit import HANDLERS, Rows, ask, ask_in, until
+from queue_kit import HANDLERS, Rows, ask, ask_in
 from queue_trial import Named, Seen, plant
 
+from patience import until
 from tenantry.foundation.call import Actor, Call
 from tenantry.foundation.jobs.job import MAX_ARGS, ArgsTooLarge, NewJob
 from tenantry.foundation.jobs.windows import forget_rates, forget_uniques

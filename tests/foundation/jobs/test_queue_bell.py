@@ -7,9 +7,10 @@ from typing import Any
 from unittest.mock import patch
 
 import asyncpg
-from queue_kit import HANDLERS, ask, cut_every_connection, until
+from queue_kit import HANDLERS, ask, cut_every_connection
 from queue_trial import Seen
 
+from patience import until
 from tenantry.foundation.data.database import Database
 from tenantry.foundation.jobs.bell import CHANNEL, Bell
 from tenantry.foundation.jobs.ear import Ear

@@ -6,9 +6,10 @@ import time
 from unittest.mock import patch
 
 import pytest
-from queue_kit import HANDLERS, Rows, ask, ask_in, stand, until, working
+from queue_kit import HANDLERS, Rows, ask, ask_in, stand, working
 from queue_trial import Named, Seen
 
+from patience import until
 from tenantry.foundation.jobs.cancelling import cancel
 from tenantry.foundation.jobs.ear import Ear
 from tenantry.foundation.jobs.job import NewJob

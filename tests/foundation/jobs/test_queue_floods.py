@@ -6,9 +6,10 @@ import time
 from uuid import UUID
 
 import pytest
-from queue_kit import ask_in, stand, statement, until, working
+from queue_kit import ask_in, stand, statement, working
 from queue_trial import Seen
 
+from patience import until
 from tenantry.foundation.jobs.job import NewJob
 from tenantry.foundation.jobs.worker import Pace
 from tenantry.foundation.runtime import Runtime

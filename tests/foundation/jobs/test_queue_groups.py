@@ -6,9 +6,10 @@ import asyncio
 from collections import defaultdict
 from uuid import UUID
 
-from queue_kit import HANDLERS, Rows, ask_in, stand, statement, until, working
+from queue_kit import HANDLERS, Rows, ask_in, stand, statement, working
 from queue_trial import Named, Seen
 
+from patience import until
 from tenantry.foundation.jobs.cancelling import cancel
 from tenantry.foundation.jobs.ending import Done, finish
 from tenantry.foundation.jobs.groups import let_go

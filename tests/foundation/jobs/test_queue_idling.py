@@ -9,9 +9,10 @@ from unittest.mock import patch
 
 import asyncpg
 import pytest
-from queue_kit import HANDLERS, Rows, ask, until, working
+from queue_kit import HANDLERS, Rows, ask, working
 from queue_trial import Seen
 
+from patience import until
 from tenantry.foundation.jobs.job import NewJob
 from tenantry.foundation.jobs.ticker import Ticker
 from tenantry.foundation.jobs.worker import Pace

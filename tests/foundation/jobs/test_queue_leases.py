@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from unittest.mock import patch
 from uuid import UUID
 
 import pytest
-from queue_kit import HANDLERS, Rows, ask, cut_every_connection, until
+from queue_kit import HANDLERS, Rows, ask, cut_every_connection, working
 from queue_trial import Named, Seen
 
+from patience import until
 from tenantry.foundation.data.pool import DatabaseUnavailable
 from tenantry.foundation.jobs.job import NewJob
 from tenantry.foundation.jobs.lease import Claimed
@@ -21,18 +20,6 @@ from tenantry.foundation.jobs.worker import Pace, Worker
 from tenantry.foundation.runtime import Runtime
 
 EXPIRE = "update tenantry.job_runs set leased_until = tenantry.tick() - interval '1 second' returning id"
-
-
-@asynccontextmanager
-async def working(runtime: Runtime, pace: Pace | None = None, *, concurrency: int = 10) -> AsyncIterator[Worker]:
-    stop = asyncio.Event()
-    worker = Worker(runtime, HANDLERS, concurrency=concurrency, pace=pace or Pace(grace=0.1, parting=1.0))
-    task = asyncio.create_task(worker.run(stop))
-    try:
-        yield worker
-    finally:
-        stop.set()
-        await asyncio.wait_for(task, 15)
 
 
 async def test_a_completion_after_the_lease_was_lost_is_refused_with_all_its_rows(

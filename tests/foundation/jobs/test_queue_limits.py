@@ -8,9 +8,10 @@ from collections import Counter
 from types import ModuleType
 
 import pytest
-from queue_kit import HANDLERS, Rows, ask_in, stand, until, working
+from queue_kit import HANDLERS, Rows, ask_in, stand, working
 from queue_trial import NARROW, ORDERED, Seen
 
+from patience import until
 from tenantry.foundation.data.ids import new_id
 from tenantry.foundation.domain import BadDomains, Domain, Registry
 from tenantry.foundation.jobs.handler import Job, handles

@@ -13,9 +13,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from queue_kit import HANDLERS, Rows, ask, until
+from queue_kit import HANDLERS, Rows, ask
 from queue_trial import Named, Seen
 
+from patience import until
 from tenantry.foundation.jobs.job import NewJob
 from tenantry.foundation.jobs.worker import Pace, Worker
 from tenantry.foundation.runtime import Runtime

@@ -8,9 +8,10 @@ from uuid import UUID, uuid4
 
 import pytest
 import structlog
-from queue_kit import HANDLERS, Rows, ask, statement, until
+from queue_kit import HANDLERS, Rows, ask, statement
 from queue_trial import Named, Seen
 
+from patience import until
 from tenantry.foundation.call import Actor, Call
 from tenantry.foundation.data.ids import new_id
 from tenantry.foundation.jobs.attempt import backoff

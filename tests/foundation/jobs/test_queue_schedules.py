@@ -8,9 +8,10 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from queue_kit import HANDLERS, Rows, runtime_on, until
+from queue_kit import HANDLERS, Rows, runtime_on
 from queue_trial import Planted, Seen
 
+from patience import until
 from tenantry.foundation.jobs.cron import Cron
 from tenantry.foundation.jobs.handler import Job, collect, every, handles, on
 from tenantry.foundation.jobs.schedule import Schedule

@@ -12,7 +12,7 @@ Like a job's mark this one only marks; the domain's manifest has the functions c
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from types import ModuleType
 from typing import Any, Literal, TypeVar
 
@@ -23,6 +23,7 @@ from tenantry.foundation.data.ids import new_id
 from tenantry.foundation.data.sql import Run
 from tenantry.foundation.events.event import Event
 from tenantry.foundation.events.log import Logged
+from tenantry.foundation.marks import marked
 from tenantry.foundation.naming import named
 from tenantry.foundation.runtime import Runtime
 from tenantry.foundation.work import SystemWork
@@ -86,7 +87,7 @@ def consumer(*events: type[Event], **rest: Any) -> Callable[[Function], Function
     `clear` is a statement that removes up to `:most` rows of a `:generation`; `start="now"` leaves out what was before.
     """
 
-    def marked(function: Function) -> Function:
+    def declare(function: Function) -> Function:
         asynchronous: bool = inspect.iscoroutinefunction(function)
         if not asynchronous or len(inspect.signature(function).parameters) != 2:
             raise TypeError(f"{function.__qualname__} must be an async function of a work and the events that happened")
@@ -94,13 +95,9 @@ def consumer(*events: type[Event], **rest: Any) -> Callable[[Function], Function
         vars(function)[_MARK] = Consumer(name=name, function=function, events=events, **rest)
         return function
 
-    return marked
+    return declare
 
 
-def collect_consumers(module: ModuleType) -> Iterator[Consumer]:
+def collect_consumers(module: ModuleType) -> list[Consumer]:
     """The consumers that a domain's `jobs` module declares, or the files that it imports where it is a folder."""
-    for member in vars(module).values():
-        if inspect.ismodule(member) and member.__name__.startswith(f"{module.__name__}."):
-            yield from collect_consumers(member)
-        elif inspect.isfunction(member) and member.__module__ == module.__name__ and _MARK in vars(member):
-            yield vars(member)[_MARK]
+    return [found for _, found in marked(module, _MARK)]

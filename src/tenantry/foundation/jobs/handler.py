@@ -6,7 +6,7 @@ A mark only marks; the domain's manifest has them collected, so that importing a
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from types import ModuleType
 from typing import Any, TypeVar, get_type_hints
 
@@ -18,6 +18,7 @@ from tenantry.foundation.jobs.job import NewJob
 from tenantry.foundation.jobs.queue import Queue, Rate
 from tenantry.foundation.jobs.run import GiveUp, Job, LeaseLost, Retry, Snooze
 from tenantry.foundation.jobs.schedule import Missed, Schedule
+from tenantry.foundation.marks import marked
 from tenantry.foundation.naming import named
 
 __all__ = [
@@ -97,11 +98,11 @@ def handles(kind: str, **limits: Any) -> Callable[[Function], Function]:
 
 def collect(module: ModuleType) -> list[Handler]:
     """The handlers that a domain's `jobs` module declares, or the files that it imports where it is a folder."""
-    return list(_handlers(module))
+    return [_handler(function, mark) for function, mark in marked(module, _MARK)]
 
 
 def _mark(mark: Mark) -> Callable[[Function], Function]:
-    def marked(function: Function) -> Function:
+    def declare(function: Function) -> Function:
         asynchronous: bool = inspect.iscoroutinefunction(function)
         if not asynchronous:
             raise TypeError(f"{function.__qualname__} must be an async function")
@@ -110,15 +111,7 @@ def _mark(mark: Mark) -> Callable[[Function], Function]:
         vars(function)[_MARK] = mark
         return function
 
-    return marked
-
-
-def _handlers(module: ModuleType) -> Iterator[Handler]:
-    for member in vars(module).values():
-        if inspect.ismodule(member) and member.__name__.startswith(f"{module.__name__}."):
-            yield from _handlers(member)
-        elif inspect.isfunction(member) and member.__module__ == module.__name__ and _MARK in vars(member):
-            yield _handler(member, vars(member)[_MARK])
+    return declare
 
 
 def _handler(function: Callable[..., Awaitable[None]], mark: Mark) -> Handler:
