@@ -11,10 +11,12 @@ import asyncio
 import os
 import random
 import signal
-from collections.abc import Awaitable, Callable, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import repeat
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -40,15 +42,20 @@ class Unit:
     def __str__(self) -> str:
         return f"{self.number} c{self.connection} {self.kinds[:12]} {self.sql}"
 
+    def like(self, other: Unit) -> bool:
+        """Whether both say the same, whoever says it when."""
+        return (self.kinds, self.sql) == (other.kinds, other.sql)
+
 
 @dataclass
 class Strike:
-    """A planned death, and afterwards what it met."""
+    """A planned death, and afterwards what it met: the unit of that number, or the `number`-th `like` one."""
 
     number: int
     side: Side
     victim: Victim
     reply_deadline: float = 5
+    like: Unit | None = None
     unit: Unit | None = None
     answered: bool = False  # an `after` that is not answered met a server that waits, for a lock perhaps
     done: asyncio.Event = field(default_factory=asyncio.Event)
@@ -70,14 +77,19 @@ class Window:
 
     def kill_before(self, number: int, victim: Victim) -> Strike:
         """Let the victim die with unit `number` on its way: the server never gets it."""
-        return self._planned(Strike(number, Side.BEFORE, victim))
+        return self.plan(Strike(number, Side.BEFORE, victim))
 
     def kill_after(self, number: int, victim: Victim, reply_deadline: float = 5) -> Strike:
         """Let the victim die once the server has answered unit `number`: nobody reads the answer."""
-        return self._planned(Strike(number, Side.AFTER, victim, reply_deadline))
+        return self.plan(Strike(number, Side.AFTER, victim, reply_deadline))
 
-    def _planned(self, strike: Strike) -> Strike:
-        if self.strike or strike.number <= len(self):
+    def turn(self, unit: Unit) -> int:
+        """How many units like this one were sent."""
+        return sum(unit.like(sent) for sent in self.units)
+
+    def plan(self, strike: Strike) -> Strike:
+        """Let a victim die where the strike says; RuntimeError if that is past, or another is planned."""
+        if self.strike or strike.number <= (self.turn(strike.like) if strike.like else len(self)):
             raise RuntimeError(f"no strike at {strike.number}: {len(self)} units gone, planned is {self.strike}")
         self.strike = strike
         return strike
@@ -104,10 +116,17 @@ class Window:
         unit = Unit(len(self) + 1, connection, kinds, sql[:80])
         self.units.append(unit)
         self._arrival.set()
-        if self.strike is None or self.strike.number != unit.number:
+        strike = self.strike
+        if strike is None or strike.unit is not None:
             return None
-        self.strike.unit = unit
-        return self.strike
+        if strike.like is None:
+            met = unit.number == strike.number
+        else:
+            met = unit.like(strike.like) and self.turn(unit) == strike.number
+        if not met:
+            return None
+        strike.unit = unit
+        return strike
 
 
 async def cut() -> None:
@@ -197,23 +216,38 @@ class Scenario(Protocol[Client, Outcome]):
 
 @dataclass(frozen=True)
 class Point:
-    """One place to die: before or after a unit."""
+    """One place to die: before or after a unit.
+
+    A worker does several things side by side, so that its units come in another order each time: with a `turn`, the
+    place is at the turn-th unit like this one, whatever its number.
+    """
 
     unit: Unit
     side: Side
+    turn: int | None = None
 
     def __str__(self) -> str:
         return f"{self.side} {self.unit}"
 
 
-async def enumerate_points(scenario: Scenario[Client, Outcome]) -> list[Point]:
+async def enumerate_points(scenario: Scenario[Client, Outcome], *, by_turn: bool = False) -> list[Point]:
     """Every point of a scenario, learned from a run without fault, which must satisfy the oracle as well."""
     client = await scenario.prepare()
     async with scenario.window() as window:
         outcome = await scenario.act(client)
         await window.quiet()
     await scenario.check(outcome)
-    return [Point(unit, side) for unit in window.units for side in Side]
+    turns = _turns(window.units) if by_turn else repeat(None)
+    return [Point(unit, side, turn) for unit, turn in zip(window.units, turns, strict=False) for side in Side]
+
+
+def _turns(units: Sequence[Unit]) -> Iterator[int]:
+    counted: Counter[tuple[str, str]] = Counter()
+    for unit in units:
+        said = unit.kinds, unit.sql
+        # each connection prepares its statements, and which of them does something is chance: only the first is sure
+        counted[said] = 1 if unit.kinds.startswith("P") else counted[said] + 1
+        yield counted[said]
 
 
 def sample(points: Sequence[Point], share: float, seed: int | None = None) -> list[Point]:
@@ -229,8 +263,8 @@ async def visit(scenario: Scenario[Client, Outcome], point: Point, deadline: flo
     """Die at one point, come back, and let the oracle judge what the client saw."""
     client = await scenario.prepare()
     async with scenario.window() as window:
-        plan = window.kill_before if point.side is Side.BEFORE else window.kill_after
-        plan(point.unit.number, scenario.victim)
+        like = point.unit if point.turn else None
+        window.plan(Strike(point.turn or point.unit.number, point.side, scenario.victim, like=like))
         outcome = await scenario.act(client)
         if not await window.struck(deadline):
             raise AssertionError(f"never reached; sent was\n{window}")
