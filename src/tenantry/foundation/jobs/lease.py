@@ -65,6 +65,10 @@ class Claimed(msgspec.Struct, frozen=True):
     queue: str = "default"
     group_key: str | None = None
     limited: bool = False
+    priority: int = 0
+    seq: int = 0
+    shared_by: int = 1
+    """How many lanes the room was shared among: those that had less than their share left some of it to nobody."""
 
     @property
     def group(self) -> Group | None:
@@ -88,13 +92,39 @@ TAKE = """
     select id, kind, version, args, lane, org_id, person_id, request_id, attempt + 1 as attempt, max_attempts,
            asked_at, extract(epoch from tenantry.now() - run_at)::double precision as waited,
            extract(epoch from tenantry.now() - asked_at)::double precision as age, tracked, spared, tick, queue,
-           group_key, limited
+           group_key, limited, priority, seq, {shared_by} as shared_by
       from taken
 """
-NEVER_NULL = ("waited", "age", "attempt", "limited")
+NEVER_NULL = ("waited", "age", "attempt", "limited", "shared_by")
 
-# Which lanes wait is found by one index probe each (`waiting`), however many jobs stand in them; then each lane gives
-# its share, the oldest first, and the row locks decide between workers. The smaller number is the higher priority.
+# Each lane that waits gives its share, the oldest first, and the row locks decide between workers. The smaller number
+# is the higher priority.
+SHARES = """
+    turns as (
+        select first.*, greatest(1, :room::bigint / count(*) over (partition by priority)) as share
+          from (select * from waiting limit :room::bigint) as first
+         order by priority
+    ), picked as (
+        select job.id
+          from turns
+         cross join lateral (
+               select jobs.id
+                 from tenantry.jobs
+                where jobs.due and jobs.queue = turns.queue and jobs.priority = turns.priority
+                  and jobs.lane = turns.lane {beyond}
+                order by jobs.seq
+                limit turns.share
+                  for update skip locked) as job
+         limit :room::bigint
+    ),
+"""
+TAKE_SHARES = TAKE.format(
+    picked="array(select id from picked)",
+    limited="group_key is not null",
+    shared_by="(select count(*) from turns)::integer",
+)
+
+# Which lanes wait is found by one index probe each, however many jobs stand in them.
 CLAIM = """
     with recursive waiting as (
         select head.*
@@ -118,29 +148,9 @@ CLAIM = """
                   and (jobs.priority, jobs.lane) > (waiting.priority, waiting.lane)
                 order by jobs.priority, jobs.lane
                 limit 1) as next
-    ), turns as (
-        select queue, priority, lane, greatest(1, :room::bigint / count(*) over (partition by priority)) as share
-          from (select * from waiting limit :room::bigint) as first
-         order by priority
-    ), picked as (
-        select job.id
-          from turns
-         cross join lateral (
-               select jobs.id
-                 from tenantry.jobs
-                where jobs.due and jobs.queue = turns.queue and jobs.priority = turns.priority
-                  and jobs.lane = turns.lane
-                order by jobs.seq
-                limit turns.share
-                  for update skip locked) as job
-         limit :room::bigint
-    ),
+    ), {shares}
 """
-claim = many(
-    Claimed,
-    CLAIM + TAKE.format(picked="array(select id from picked)", limited="group_key is not null"),
-    not_null=NEVER_NULL,
-)
+claim = many(Claimed, CLAIM.format(shares=SHARES.format(beyond="")) + TAKE_SHARES, not_null=NEVER_NULL)
 
 # back at the end of its lane; one of a group keeps its place, so that those behind it stay behind
 become_due = run(

@@ -172,4 +172,4 @@ put_off = run(
     """
 )
 
-take = many(Claimed, "with" + TAKE.format(picked=":ids::uuid[]", limited="true"), not_null=NEVER_NULL)
+take = many(Claimed, "with" + TAKE.format(picked=":ids::uuid[]", limited="true", shared_by="1"), not_null=NEVER_NULL)

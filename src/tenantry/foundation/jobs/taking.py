@@ -8,6 +8,7 @@ from uuid import UUID
 
 from tenantry.foundation.data.sql import values
 from tenantry.foundation.jobs.handler import Handler
+from tenantry.foundation.jobs.lanes import KnownLanes, claim_known
 from tenantry.foundation.jobs.lease import Claimed, QueueWork, claim
 from tenantry.foundation.jobs.limited import FIRST_LANE, LAST_LANE, claim_limited
 from tenantry.foundation.jobs.limits import enrol, enrolled
@@ -47,6 +48,7 @@ class Taker:
         self._limited_first = self._busy = False
         self._glance_at = 0.0
         self._lane = FIRST_LANE
+        self._known = KnownLanes()
         self._lanes = dict.fromkeys(self._limited, FIRST_LANE)
         self.more = False
         self.again_at = NEVER
@@ -74,6 +76,12 @@ class Taker:
     async def _take_open(self, room: int) -> list[Claimed]:
         if not self._open:
             return []
+        claimed = await (self._claim_known(room) if self._known else self._walk(room))
+        # a lane that had less than its share left the rest of it to nobody
+        self.more = self.more or (len(claimed) < room and any(job.shared_by > 1 for job in claimed))
+        return claimed
+
+    async def _walk(self, room: int) -> list[Claimed]:
         start = self._lane
         claimed = await self._claim_from(start, room)
         if len(claimed) < room and start != FIRST_LANE:
@@ -81,14 +89,25 @@ class Taker:
         return claimed
 
     async def _claim_from(self, start: UUID, room: int) -> list[Claimed]:
+        began = time.monotonic()
         async with QueueWork(self._runtime, reason="claiming jobs") as work:
             claimed = await claim(
                 work, queues=self._open, start=start, room=room, lease=self._lease, worker=self._worker
             )
         lanes = {job.lane.int for job in claimed}
         # as many lanes as jobs: others may wait behind the last one, and have their turn next time
-        self._lane = UUID(int=min(max(lanes) + 1, LAST_LANE)) if len(lanes) >= room else FIRST_LANE
+        all_seen = len(lanes) < room
+        self._known.walked(claimed if all_seen else (), took=time.monotonic() - began)
+        self._lane = FIRST_LANE if all_seen else UUID(int=min(max(lanes) + 1, LAST_LANE))
         return claimed
+
+    async def _claim_known(self, room: int) -> list[Claimed]:
+        async with QueueWork(self._runtime, reason="claiming jobs from lanes just seen") as work:
+            claimed = await claim_known(
+                work, **self._known.arguments(), room=room, lease=self._lease, worker=self._worker
+            )
+        self._known.asked(claimed)
+        return claimed or await self._walk(room)
 
     async def _take_limited(self, room: int) -> list[Claimed]:
         claimed: list[Claimed] = []
