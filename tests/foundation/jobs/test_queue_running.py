@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 import structlog
-from queue_kit import HANDLERS, Rows, ask, statement
+from queue_kit import HANDLERS, Rows, ask, statement, working
 from queue_trial import Named, Seen
 
 from patience import until
@@ -18,7 +18,7 @@ from tenantry.foundation.jobs.attempt import backoff
 from tenantry.foundation.jobs.job import NewJob
 from tenantry.foundation.jobs.lease import QueueWork, claim
 from tenantry.foundation.jobs.limited import FIRST_LANE
-from tenantry.foundation.jobs.worker import Worker, drain_jobs
+from tenantry.foundation.jobs.worker import Pace, Worker, drain_jobs
 from tenantry.foundation.runtime import Runtime
 from tenantry.foundation.work import SystemWork
 
@@ -92,6 +92,18 @@ async def test_done_jobs_leave_nothing_behind(runtime: Runtime, rows: Rows, seen
     assert await drain_jobs(runtime, HANDLERS) == 250
     assert sorted(seen.names) == sorted(f"n{n}" for n in range(250))
     assert [await rows.count(table) for table in ("jobs", "job_runs", "dead_letters")] == [0, 0, 0]
+
+
+async def test_a_worker_that_waited_for_its_endings_to_be_written_goes_on_as_soon_as_they_are(
+    runtime: Runtime, seen: Seen
+) -> None:
+    async with working(runtime, Pace(poll=60, sweep=60, blind_poll=60, grace=1), concurrency=2) as worker:
+        await until(lambda: worker.ear.listening)
+        async with worker._ledger.lock:
+            await ask(runtime, *[NewJob("queue_trial.nothing") for _ in range(40)])
+            await until(lambda: worker._crew.backed_up and not len(worker._crew))
+            assert len(seen.runs) < 40
+        await until(lambda: len(seen.runs) == 40, within=3)
 
 
 async def test_a_failed_job_waits_longer_each_time_and_ends_as_a_dead_letter(

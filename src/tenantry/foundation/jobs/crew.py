@@ -39,7 +39,12 @@ class Crew:
     @property
     def room(self) -> int:
         """How many more jobs can run now; none while endings pile up that the database does not take."""
-        return 0 if len(self._ledger) > 4 * self._size else max(0, self._size - len(self._running))
+        return 0 if self.backed_up else max(0, self._size - len(self._running))
+
+    @property
+    def backed_up(self) -> bool:
+        """Whether so many endings wait to be written that no more jobs are started."""
+        return len(self._ledger) > 4 * self._size
 
     def start(self, claimed: Claimed) -> None:
         """Run a job that was claimed."""

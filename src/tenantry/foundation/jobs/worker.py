@@ -181,11 +181,11 @@ class Worker:
         self._look_at = 0.0
 
     def _written(self, soonest: float | None, let: bool) -> None:
-        """After endings were written: others may start in their place, and what was put back may be due soon."""
+        """As endings have been written: others may start in their place, and what was put back may be due soon."""
         if soonest is not None and (at := time.monotonic() + soonest) < self._look_at:
             self._look_at = at
             self._call.set()
-        elif let or self._taker.held_up:
+        elif let or self._taker.held_up or self._crew.backed_up:
             self._call.set()
 
     def _poll(self) -> float:
