@@ -27,6 +27,7 @@ from tenantry.foundation.runtime import Runtime
 from tenantry.foundation.work import PersonWork, SystemWork
 from tenantry.orgs.domain import domain as orgs
 from tenantry.testing import Client, HandClock, Installation, installed
+from tenantry.testing.installation import PASSWORD
 
 TABLES = """
     select relname
@@ -136,6 +137,23 @@ async def test_a_purge_leaves_ids_in_the_history_and_nothing_else(clocked: Insta
     assert await _traces(clocked, str(id_of(person))) == {"events", "audit_log"}
     assert await clocked.recorded("accounts.user_purged") == [{"user_id": str(id_of(person))}]
     assert await clocked.rows("select from tenantry.dead_letters") == []
+
+
+async def test_where_somebody_was_before_they_signed_in_is_forgotten_too(
+    clocked: Installation, clock: HandClock
+) -> None:
+    email, browser = "ottoline@example.com", {"user-agent": "OttolinesOwnBrowser/1.0"}
+    asked = {"email": email, "password": PASSWORD, "name": "Ottoline Quux"}
+    proof = (await clocked.client.post("/v1/auth/register", asked, headers=browser)).json["registration"]
+    body = {"token": await clocked.mailed_token(email), "registration": proof}
+    joined = await clocked.client.post("/v1/auth/verify-email", body, headers=browser)
+    for password in (PASSWORD, "wrong horse battery staple"):
+        await clocked.client.post("/v1/auth/login", {"email": email, "password": password}, headers=browser)
+    await close(clocked.client.signed_in(joined.json))
+    assert {"details", "sessions"} <= await _traces(clocked, "OttolinesOwnBrowser")
+    clock.advance(days=30, hours=1)
+    await purge(clocked)
+    assert await _traces(clocked, "OttolinesOwnBrowser") == set()
 
 
 async def test_no_event_ever_holds_an_address_or_a_name(clocked: Installation, clock: HandClock) -> None:

@@ -160,6 +160,67 @@ async def test_what_waits_is_written_when_the_process_ends(
             assert sum(row["times"] for row in await later.rows(DENIED, who)) == 20
 
 
+async def test_a_denial_whose_commit_was_not_answered_keeps_no_other_back(
+    narrow: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep, doing = denials._keep, denials.Doing("a:b:c", "denied", None)
+
+    async def unanswered(*given: Any) -> None:
+        await keep(*given)
+        raise TimeoutError
+
+    team = await narrow.team()
+    with monkeypatch.context() as patch:
+        patch.setattr(denials, "_keep", unanswered)
+        answer = await team.member.patch(team.path, {"name": "Mine"})
+    assert narrow.runtime.gathered.waiting
+    other = USER_ID.new()
+    for _ in range(2):
+        await denials.remember(Call(narrow.runtime, Actor("person", other, USER_ID.new()), "another"), doing)
+    await denials.settle(narrow.runtime)
+    assert sum(row["times"] for row in await narrow.rows(DENIED, other)) == 2
+    assert await rows_of(narrow, answer)
+
+
+@pytest.mark.parametrize("cut_off", ["the request", "the process"])
+async def test_a_denial_that_is_cut_off_as_it_is_written_is_not_lost(narrow: Installation, cut_off: str) -> None:
+    runtime, who = narrow.runtime, USER_ID.new()
+    call, doing = Call(runtime, Actor("person", who, USER_ID.new()), "r"), denials.Doing("a:b:c", "denied", None)
+    if cut_off == "the process":
+        await denials.remember(call, doing)
+    connection = await asyncpg.connect(runtime.database.url)
+    async with connection.transaction():
+        await connection.execute("lock table tenantry.audit_log in access exclusive mode")
+        request = asyncio.create_task(denials.remember(call, doing))
+        waits = "select from pg_locks where relation = 'tenantry.audit_log'::regclass and not granted"
+        await _until(lambda: connection.fetch(waits))
+        request.cancel()
+        await asyncio.wait([request])
+        ending = asyncio.create_task(denials.settle(runtime))
+        await asyncio.sleep(0)
+    await connection.close()
+    await ending
+    expected = 2 if cut_off == "the process" else 1
+    assert sum(row["times"] for row in await narrow.rows(DENIED, who)) == expected
+
+
+async def test_after_an_outage_of_any_length_what_waits_is_written(
+    still: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime, who = still.runtime, USER_ID.new()
+
+    async def broken(*_: Any) -> None:
+        runtime.gathered.failed += 5_000
+        raise asyncpg.PostgresError("no room")
+
+    call, doing = Call(runtime, Actor("person", who, USER_ID.new()), "r"), denials.Doing("a:b:c", "denied", None)
+    monkeypatch.setattr(denials, "LONGEST_PAUSE", 0.05)
+    with monkeypatch.context() as patch:
+        patch.setattr(denials, "_keep", broken)
+        await denials.remember(call, doing)
+    await _until(lambda: still.rows(DENIED, who))
+
+
 async def test_a_flood_costs_a_write_a_second_for_each_that_is_the_same(
     still: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -107,6 +107,15 @@ async def test_a_filter_that_means_nothing_is_refused(team: Team, query: str) ->
     assert (await team.owner.get(f"{team.path}/audit-log{query}")).status == 422
 
 
+@pytest.mark.parametrize("side", ["from", "to"])
+@pytest.mark.parametrize("edge", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+async def test_an_instant_that_an_offset_moves_out_of_the_calendar_is_refused(team: Team, side: str, edge: str) -> None:
+    listed = await team.owner.get(f"{team.path}/audit-log?{side}={edge.replace('+', '%2B')}")
+    assert (listed.status, listed.json["errors"][0]["at"]) == (422, f"query.{side}")
+    exported = await team.owner.post(f"{team.path}/audit-log/export", {"format": "csv", side: edge})
+    assert (exported.status, exported.json["errors"][0]["at"]) == (422, f"body.{side}")
+
+
 async def test_pages_show_each_entry_once_newest_first(team: Team) -> None:
     seen: list[dict[str, Any]] = []
     path = f"{team.path}/audit-log?action=orgs&limit=2"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from uuid import UUID
 
 import pytest
@@ -59,3 +60,13 @@ def test_the_text_is_that_of_the_published_standard() -> None:
 @pytest.mark.parametrize("text", ["", "usr", "usr_", "usr__" + "0" * 25, "usr_8" + "0" * 25, "usr_" + "0" * 26 + "\n"])
 def test_what_is_nearly_an_id_is_none(text: str) -> None:
     assert USER_ID.read(text) is None
+
+
+def test_a_text_that_is_too_long_for_an_id_is_not_kept_in_mind() -> None:
+    tracemalloc.start()
+    try:
+        assert all(USER_ID.read(f"usr_{number}{'0' * 1_000_000}") is None for number in range(20))
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 3_000_000

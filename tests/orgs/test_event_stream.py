@@ -483,10 +483,8 @@ async def test_no_connection_is_held_between_looks(narrow: Installation) -> None
         assert narrow.runtime.database.pool.in_use == 0
 
 
-async def test_a_client_that_does_not_read_is_left(
-    house: Installation, team: Team, lines: Lines, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(streaming, "WRITE_WITHIN", 0.5)
+async def _deaf(team: Team) -> socket.socket:
+    """A client that asks for a stream and never reads."""
     host, port = team.owner.origin.removeprefix("http://").split(":")
     mute = socket.socket()
     mute.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -495,20 +493,37 @@ async def test_a_client_that_does_not_read_is_left(
     head = f"GET {team.path}/events/stream HTTP/1.1\r\nHost: {host}\r\n" + (
         f"Authorization: Bearer {team.owner.tokens['access_token']}\r\n\r\n"
     )
-    seen = len(lines.streams)
     await asyncio.get_running_loop().sock_sendall(mute, head.encode())
+    return mute
+
+
+async def test_clients_that_do_not_read_are_left_and_keep_their_places_until_they_hang_up(
+    house: Installation, team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streaming, "WRITE_WITHIN", 0.5)
+    left: list[str] = []
+    monkeypatch.setattr(streaming.log, "info", lambda event, **_: left.append(event))
+    deaf = [await _deaf(team) for _ in range(streaming.MOST_IN_ORG)]
 
     async def open_() -> bool:
-        return await open_ones() == 1
+        return await open_ones() == len(deaf)
 
     await eventually(open_)
     async with writer(house) as connection:
         payload = json.dumps({"what": "x" * 60_000})
         await connection.executemany(RECORD, [(ORG_ID.read(team.org), payload)] * 300)
+
+    async def all_left() -> bool:
+        return len(left) == len(deaf)
+
+    await eventually(all_left)
+    assert house.runtime.database.pool.in_use == 0
+    assert (await refused_to(team.owner, team.org)).code == "too_many_streams"
+    for mute in deaf:
+        mute.close()
     await nobody_listens()
-    assert len(lines.streams) == seen + 1
-    mute.close()
-    assert (await team.owner.get(team.path)).status == 200
+    async with listening(team.owner, team.org):
+        pass
 
 
 async def test_streams_at_rest_look_no_more_often_than_they_give_signs_of_life(

@@ -134,9 +134,9 @@ def _moment(text: str | None) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError as error:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
         raise BadUsage(f"{text} is not a moment") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _broken(verdict: msgspec.Struct) -> bool:

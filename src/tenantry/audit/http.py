@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -179,13 +179,21 @@ def _filters(asked: AuditQuery | NewAuditExport, at: str) -> Filters:
         action=_given(asked.action),
         target=_id(_given(asked.target), None, f"{at}.target"),
         outcome=_given(asked.outcome),
-        since=_given(asked.since),
-        until=_given(asked.until),
+        since=_instant(_given(asked.since), f"{at}.from"),
+        until=_instant(_given(asked.until), f"{at}.to"),
     )
 
 
 def _given(content: Any) -> Any:
     return None if content is UNSET else content
+
+
+def _instant(given: datetime | None, at: str) -> datetime | None:
+    """The instant in UTC, which no offset may move out of the calendar."""
+    try:
+        return None if given is None else given.astimezone(UTC)
+    except OverflowError as error:
+        raise Invalid(errors=(FieldError(at, "is out of range"),)) from error
 
 
 def _id(text: str | None, kind: IdKind | None, at: str) -> UUID | None:

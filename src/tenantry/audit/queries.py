@@ -162,13 +162,20 @@ rows_behind = value(
     """,
 )
 
+# of one that is purged there are rows as well: an operator looked for it, or a denial waited to be written
 orgs_after = values(
     UUID,
     """
     select id
-      from tenantry.orgs
-     where id > :after
+      from ((select id from tenantry.orgs where id > :after order by id limit :most)
+             union
+            (select whose
+               from tenantry.audit_horizons
+              where kept_from = 'infinity' and whose > :after
+              order by whose
+              limit :most)) as known
      order by id
      limit :most
     """,
+    not_null=("id",),
 )

@@ -149,7 +149,8 @@ class Bundle:
         )
         if event.audited is not None:
             row = audit_row(event, event.audited, call, public_id, was)
-            self.audit.append((*row, digest, self._detail(public_id, "actor", org, whereabouts(call))))
+            where = whereabouts(call, person, details.email_key if details else None)
+            self.audit.append((*row, digest, self._detail(public_id, "actor", org, where)))
         for job in call.runtime.listeners.get(type(event), ()):
             self._keep(job.about(payload, event.version), org, person, call)
 

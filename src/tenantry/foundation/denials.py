@@ -35,12 +35,14 @@ MOST_WRITING = 2
 """Denials that a process writes at the same time while their answers wait; others are written together soon after."""
 AT_ONCE = 500
 LONGEST_PAUSE = 60.0
+MOST_DOUBLINGS = 10
 HOUSE = Actor("house")
 log = get_logger("tenantry.denials")
 counted = Counter("tenantry_audit_merged", "Denials and reads for the audit log: written, put off, lost.", ("how",))
 _text = msgspec.json.Encoder(order="sorted").encode
 
-# the first of a minute brings the details of where it came from; those that are merged into it leave none
+# the first of a minute brings the details of where it came from; those that are merged into it leave none. One whose
+# commit was not answered is written once more, and finds its own details there
 keep_merged = run("""
     with said as (
         select *
@@ -68,6 +70,7 @@ keep_merged = run("""
       from said
       join kept on kept.id = said.id
      where said.salt is not null
+        on conflict (row_id, about) do nothing
 """)
 _NAMES = (
     *("ids", "orgs", "persons", "actions", "outcomes", "actor_kinds", "actors", "names", "sessions", "behalves"),
@@ -100,17 +103,24 @@ async def remember(call: Call, doing: Doing) -> None:
     """Count something for its minute's row, and write that unless this was done a moment ago."""
     gathered = call.runtime.gathered
     merged = _merged(call, doing)
-    if not gathered.add(merged):
-        _lose(merged.times, "too many wait")
-    elif gathered.due(merged.key) and gathered.writing < MOST_WRITING:
-        gathered.writing += 1
-        try:
-            await _write(call.runtime, gathered.take([merged.key]))
-        finally:
-            gathered.writing -= 1
-    if gathered.waiting:
-        counted.labels("put off").inc()
-        _soon(call.runtime)
+    try:
+        if not gathered.add(merged):
+            _lose(merged.times, "too many wait")
+        elif gathered.due(merged.key) and gathered.writing < MOST_WRITING:
+            await _write_now(call.runtime, merged.key)
+    finally:
+        # where the request is cut off meanwhile, too
+        if gathered.waiting:
+            counted.labels("put off").inc()
+            _soon(call.runtime)
+
+
+async def _write_now(runtime: Runtime, key: str) -> None:
+    runtime.gathered.writing += 1
+    try:
+        await _write(runtime, runtime.gathered.take([key]))
+    finally:
+        runtime.gathered.writing -= 1
 
 
 async def settle(runtime: Runtime) -> None:
@@ -118,6 +128,8 @@ async def settle(runtime: Runtime) -> None:
     gathered = runtime.gathered
     if gathered.flushing is not None:
         gathered.flushing.cancel()
+        # it gives back what it was about to write
+        await asyncio.wait([gathered.flushing], timeout=3 * WITHIN)
     while taken := gathered.take(list(gathered.waiting)[:AT_ONCE]):
         if not await _write(runtime, taken):
             _lose(sum(merged.times for merged in gathered.take(list(gathered.waiting))), "the process ends")
@@ -153,12 +165,20 @@ async def _write(runtime: Runtime, taken: Sequence[Merged]) -> bool:
     except (Problem, PostgresError, OSError, TimeoutError) as error:
         runtime.gathered.failed += 1
         log.warning("denials not written yet", rows=len(taken), why=type(error).__name__)
-        if lost := runtime.gathered.give_back(taken):
-            _lose(lost, "too many wait")
+        _give_back(runtime, taken)
         return False
+    except BaseException:
+        # cut off, with the request or at the end of the process: it is written with others
+        _give_back(runtime, taken)
+        raise
     runtime.gathered.failed = 0
     counted.labels("written").inc(len(taken))
     return True
+
+
+def _give_back(runtime: Runtime, taken: Sequence[Merged]) -> None:
+    if lost := runtime.gathered.give_back(taken):
+        _lose(lost, "too many wait")
 
 
 async def _keep(runtime: Runtime, taken: Sequence[Merged]) -> None:
@@ -184,7 +204,7 @@ def _soon(runtime: Runtime) -> None:
 async def _flush(runtime: Runtime) -> None:
     gathered = runtime.gathered
     while gathered.waiting:
-        pause = min(PAUSE * 2**gathered.failed, LONGEST_PAUSE)
+        pause = min(PAUSE * 2 ** min(gathered.failed, MOST_DOUBLINGS), LONGEST_PAUSE)
         await asyncio.sleep(pause * random.uniform(1, 1.2))  # noqa: S311  (jitter)
         await _write(runtime, gathered.take(list(gathered.waiting)[:AT_ONCE]))
 

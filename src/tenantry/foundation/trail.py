@@ -21,11 +21,16 @@ LONGEST_AGENT = 512
 _text = msgspec.json.Encoder().encode
 
 
-def whereabouts(call: Call) -> Details | None:
-    """Where an actor was, as far as their request told; it is theirs to have erased."""
+def whereabouts(call: Call, whom: UUID | None = None, email_key: str | None = None) -> Details | None:
+    """Where an actor was, as far as their request told; it is theirs to have erased.
+
+    Of somebody who had not signed in it is the person's whose account it was about (`whom`), or goes with the address.
+    """
     if not call.source and not call.agent:
         return None
-    return Details({"address": call.source or None, "user_agent": _readable(call.agent)}, person=call.actor.person)
+    person = call.actor.person or whom
+    where = {"address": call.source or None, "user_agent": _readable(call.agent)}
+    return Details(where, person=person, email_key=None if person else email_key)
 
 
 def _readable(agent: str) -> str | None:

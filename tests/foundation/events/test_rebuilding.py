@@ -7,10 +7,11 @@ import asyncio
 import asyncpg
 import pytest
 from log_kit import BESIDE, CONSUMERS, TALLY, Looks, added, begun, put, work_on, writing
+from log_trial import Behaviour
 from test_consumers import QUICK, drain, followed
 
 from patience import until
-from tenantry.foundation.events import stepping
+from tenantry.foundation.events import steering, stepping
 from tenantry.foundation.events.steering import cancel_rebuild, rebuild
 from tenantry.foundation.events.stepping import step
 from tenantry.foundation.problems import Problem
@@ -176,3 +177,33 @@ async def test_the_application_reads_which_generation_is_shown_and_nothing_else(
         await writer.fetch("select error from tenantry.consumers")
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await writer.execute("update tenantry.consumers set generation = 2")
+
+
+async def test_what_is_passed_over_is_never_of_a_generation_that_is_gone(
+    runtime: Runtime, writer: Connection, looks: Looks, behaviour: Behaviour
+) -> None:
+    await begun(runtime)
+    behaviour.poison = {1}
+    await put(writer, added(1))
+    assert (await step(runtime, TALLY, 1)).how == "failed"
+    behaviour.poison = {2}
+    await ordered(runtime)
+    await step(runtime, TALLY, 2, closing=True)
+    assert (await looks.place(generation=1))["state"] == "retiring"
+    await put(writer, added(2))
+    assert (await step(runtime, TALLY, 2)).how == "failed"
+    async with work_on(runtime) as work:
+        assert (await steering.skip(work, TALLY.name)).generation == 2
+
+
+async def test_a_consumer_that_was_held_is_held_when_its_next_generation_has_taken_over(
+    runtime: Runtime, writer: Connection, looks: Looks
+) -> None:
+    await begun(runtime)
+    async with work_on(runtime) as work:
+        await steering.pause(work, TALLY.name)
+    await ordered(runtime)
+    await step(runtime, TALLY, 2, closing=True)
+    assert (await looks.place(generation=2))["state"] == "live"
+    await put(writer, added(1))
+    assert (await step(runtime, TALLY, 2)).how == "idle"

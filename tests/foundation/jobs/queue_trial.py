@@ -25,7 +25,7 @@ class Seen:
     def __init__(self) -> None:
         self.runs: list[tuple[str, UUID, int]] = []
         self.names: list[str] = []
-        self.gate = asyncio.Event()
+        self.gate, self.second = asyncio.Event(), asyncio.Event()
         self.inside: Counter[str] = Counter()
         self.most: Counter[str] = Counter()
         self.ticks: list[object] = []
@@ -103,6 +103,42 @@ async def hang(job: Job) -> None:
     """Never end by itself."""
     seen.note(job)
     await asyncio.Event().wait()
+
+
+@handles("queue_trial.twice")
+async def twice(job: Job) -> None:
+    """Stand until the second attempt has begun, and at that one at the gate."""
+    seen.note(job)
+    try:
+        if job.attempt == 1:
+            await seen.second.wait()
+        else:
+            seen.second.set()
+            await seen.gate.wait()
+    finally:
+        seen.names.append(f"{job.attempt} ended")
+
+
+@handles("queue_trial.forsaken")
+async def forsaken(job: Job) -> None:
+    """Wait for something that is cancelled."""
+    seen.note(job)
+    waiting = asyncio.get_running_loop().create_future()
+    waiting.cancel()
+    await waiting
+
+
+class Checked(msgspec.Struct):
+    name: str
+
+    def __post_init__(self) -> None:
+        {"known": True}[self.name]
+
+
+@handles("queue_trial.checked")
+async def checked(job: Job, given: Checked) -> None:
+    """Take only known names."""
+    seen.note(job)
 
 
 @handles("queue_trial.write")

@@ -190,3 +190,11 @@ async def test_row_security_is_enabled_and_forced_on_every_table_of_the_queue(ds
     assert {row["relname"]: row["walled"] for row in walls} == dict.fromkeys(
         ("jobs", "job_runs", "dead_letters", "job_schedules"), True
     )
+
+
+@pytest.mark.parametrize(
+    "odd", [{"delay": float("nan")}, {"delay": float("inf")}, {"delay": 1e300}, {"queue": ""}, {"queue": "q" * 101}]
+)
+def test_a_job_that_no_worker_would_come_to_is_refused_when_it_is_said(odd: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"limit|characters"):
+        NewJob("queue_trial.nothing", **odd)

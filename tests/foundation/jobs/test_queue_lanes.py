@@ -6,7 +6,7 @@ import time
 from uuid import UUID
 
 import pytest
-from queue_kit import HANDLERS, Rows, ask, ask_in, working
+from queue_kit import HANDLERS, Rows, ask, ask_in, stand, working
 from queue_trial import Seen
 
 from patience import until
@@ -114,3 +114,39 @@ async def test_as_many_lanes_as_room_are_never_all_that_is_known(runtime: Runtim
         await ask_in(runtime, org, NOTHING, NOTHING)
     served = [job.lane.int for _ in range(3) for job in await taker.take(2)]
     assert sorted(served) == [1, 2, 3, 4, 5, 6]
+
+
+def _taking(runtime: Runtime, *queues: str) -> Taker:
+    return Taker(runtime, [one for one in HANDLERS if one.queue in queues], worker=new_id(), lease=60.0)
+
+
+async def _taken_one_by_one(taker: Taker, times: int) -> list[tuple[str, int]]:
+    return [(job.queue, job.lane.int) for _ in range(times) for job in await taker.take(1)]
+
+
+async def test_a_flooded_queue_leaves_the_only_free_place_to_another_in_turn(runtime: Runtime) -> None:
+    await ask_in(runtime, 2, *[NOTHING] * 60, NewJob("queue_trial.nothing", queue="slow"))
+    await ask_in(runtime, 1, NewJob("queue_trial.nothing", queue="slow"))
+    taken = await _taken_one_by_one(_taking(runtime, "default", "slow"), 10)
+    assert {("default", 2), ("slow", 1), ("slow", 2)} == set(taken)
+
+
+async def test_who_is_urgent_does_not_decide_which_of_the_others_come(runtime: Runtime) -> None:
+    urgent, taker = NewJob("queue_trial.nothing", priority=-1), _taking(runtime, "default")
+    await ask_in(runtime, 1, *[NOTHING] * 60)
+    await ask_in(runtime, 2, NOTHING)
+    lanes_taken: list[int] = []
+    for _ in range(10):
+        await ask_in(runtime, 9, urgent)
+        lanes_taken += [job.lane.int for job in await taker.take(2)]
+    assert {1, 2, 9} == set(lanes_taken)
+
+
+@pytest.mark.parametrize(("others", "times"), [(0, 5), (60, 10)])
+async def test_limited_queues_have_the_only_free_place_in_turn(runtime: Runtime, others: int, times: int) -> None:
+    names = ("ordered", "paired", "shared")
+    await ask(runtime, *[NOTHING] * others)
+    for name in names:
+        await ask(runtime, *[stand(name, f"{number}", group=f"{number}") for number in range(20)])
+    taken = await _taken_one_by_one(_taking(runtime, "default", *names), times)
+    assert set(names) <= {queue for queue, _ in taken}

@@ -178,3 +178,22 @@ async def test_a_claim_whose_answer_was_lost_is_handed_back_within_seconds(
         seen.gate.set()
     assert sorted(run[0] for run in seen.runs) == ["queue_trial.nothing", "queue_trial.wait"]
     assert await rows.count("job_runs") == await rows.count("jobs") == 0
+
+
+async def test_a_worker_that_takes_a_job_again_keeps_the_second_lease_when_the_first_attempt_ends(
+    runtime: Runtime, rows: Rows, seen: Seen
+) -> None:
+    pace = Pace(lease=4.0, heartbeat=1.0, poll=0.5, grace=0.1, parting=1.0)
+    await ask(runtime, NewJob("queue_trial.twice"))
+    async with working(runtime, pace) as worker:
+        await until(lambda: seen.runs)
+        await rows(EXPIRE)
+        await Worker(runtime, HANDLERS)._sweep()
+        await until(lambda: seen.names == ["1 ended"])
+        assert [attempt for _, _, attempt in seen.runs] == [1, 2]
+        assert list(worker._crew.held()) == [(seen.runs[1][1], 2)]
+        [taken] = await rows("select leased_until from tenantry.job_runs")
+        await until(lambda: rows("select from tenantry.job_runs where leased_until > $1", taken[0]))
+        seen.gate.set()
+        await until(lambda: len(seen.names) == 2)
+    assert await rows.count("jobs") == await rows.count("job_runs") == 0

@@ -25,7 +25,7 @@ from tenantry.foundation.work import SystemWork
 
 async def take(runtime: Runtime, room: int = 100, *, start: UUID = FIRST_LANE, worker: UUID | None = None) -> list[Any]:
     async with QueueWork(runtime, reason="a test") as work:
-        return await claim(work, queues=["default"], start=start, room=room, lease=60.0, worker=worker or new_id())
+        return await claim(work, queues=["default"], starts=[start], room=room, lease=60.0, worker=worker or new_id())
 
 
 async def test_four_claimers_at_once_never_take_a_job_twice(runtime: Runtime, rows: Rows) -> None:
@@ -49,7 +49,7 @@ async def test_a_claim_uses_the_index_even_where_statistics_say_that_the_table_i
 ) -> None:
     await ask(runtime, *[NewJob("queue_trial.nothing") for _ in range(3)])
     await statement(dsn, "analyze tenantry.jobs")
-    arguments = {"queues": ["default"], "start": FIRST_LANE, "room": 10, "lease": 60.0, "worker": new_id()}
+    arguments = {"queues": ["default"], "starts": [FIRST_LANE], "room": 10, "lease": 60.0, "worker": new_id()}
     async with QueueWork(runtime, reason="a test") as work:
         plan = await work.connection.fetch(f"explain (costs off) {claim.sql}", *claim.arguments(arguments))
     text = "\n".join(row[0] for row in plan)
@@ -221,3 +221,23 @@ async def test_a_worker_takes_what_is_asked_for_while_it_idles(runtime: Runtime,
         await until(lambda number=number: len(seen.runs) == number + 1, within=1)
     stop.set()
     await asyncio.wait_for(working, 5)
+
+
+async def test_a_handler_that_waited_for_what_was_cancelled_has_failed_and_is_tried_again(
+    runtime: Runtime, rows: Rows, seen: Seen
+) -> None:
+    await ask(runtime, NewJob("queue_trial.forsaken"))
+    assert await drain_jobs(runtime, HANDLERS) == 1
+    assert await rows.count("job_runs") == 0
+    [job] = await rows("select attempt, error from tenantry.jobs")
+    assert job["attempt"] == 1
+    assert job["error"].startswith("CancelledError")
+
+
+async def test_arguments_whose_own_check_breaks_make_a_dead_letter(runtime: Runtime, rows: Rows) -> None:
+    await ask(runtime, NewJob("queue_trial.checked", '{"name":"x"}'))
+    assert await drain_jobs(runtime, HANDLERS) == 1
+    assert await rows.count("job_runs") == 0
+    assert [row["reason"] for row in await rows("select reason from tenantry.dead_letters")] == [
+        "its arguments do not fit its kind"
+    ]

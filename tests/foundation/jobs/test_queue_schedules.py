@@ -32,6 +32,9 @@ SUNDAY = "2026-11-22T19:05:30+00:00"
         ("5,35 */6 * * *", "2026-11-22T18:35", "2026-11-23T00:05"),
         ("0 0 1 jan *", "2026-01-01T00:00", "2027-01-01T00:00"),
         ("0 0 29 2 *", "2024-02-29T00:00", "2028-02-29T00:00"),
+        ("0 0 29 2 */4", "2024-02-29T00:00", "2032-02-29T00:00"),
+        ("0 0 29 2 */6", "2020-02-29T00:00", "2032-02-29T00:00"),
+        ("0 0 29 2 */5", "2008-02-29T00:00", "2032-02-29T00:00"),
         ("0 12 13 * 5", "2026-11-20T12:00", "2026-11-27T12:00"),
         ("0 12 * * 7", "2026-11-22T12:00", "2026-11-29T12:00"),
         ("10/20 0 * * *", "2026-11-22T00:50", "2026-11-23T00:10"),
@@ -173,3 +176,20 @@ def test_a_handler_that_could_not_be_called_is_refused_when_it_is_written() -> N
 
 
 async def _deaf(job: Job) -> None: ...
+
+
+async def test_a_clock_that_was_far_ahead_for_a_moment_silences_no_schedule(
+    dsn: str, rows: Rows, tmp_path: Path
+) -> None:
+    clock = tmp_path / "clock"
+    runtime = runtime_on(dsn, test_clock=str(clock))
+    ticker = Ticker(runtime, RAKE)
+    for moment in ("2026-11-01T00:04", "2036-11-01T00:04", "2026-11-01T00:11"):
+        clock.write_text(f"{moment}:00Z")
+        await ticker.tick()
+    before = await rows.count("jobs")
+    clock.write_text("2026-11-01T00:21:00Z")
+    await ticker.tick()
+    assert await rows.count("jobs") == before + 1
+    await runtime.bell.close()
+    runtime.database.close()

@@ -68,6 +68,7 @@ def _pages_of(call: Call, org: UUID, export: Export) -> Page:
     async def page(at: datetime | None, row_id: UUID | None) -> list[Entry]:
         # a work for each, so that a long file does not keep a connection from others
         async with OrgWork(call, org, reading=True) as work:
+            work.require(AUDIT_READ)
             return await queries.entries_newest_first(work, after_key=at, after_id=row_id, **given)
 
     return page

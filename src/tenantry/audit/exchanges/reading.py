@@ -22,6 +22,7 @@ async def read_log(call: Call, *, query: ListQuery, filters: Filters) -> tuple[l
     if org is None:
         raise NotFound
     async with OrgWork(call, org, reading=True) as work:
+        work.require(AUDIT_READ)
         found = await queries.entries.read(work, query, **filters.given())
     await remember(call, Doing(READ, "done", org, ("org", org)))
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from typing import Any
 
 import msgspec
@@ -16,6 +17,8 @@ HEADER = (
 )
 # what makes a formula of a cell; behind blanks as well, which some spreadsheets pass over
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+# where a comma stands in numbers, spreadsheets cut at semicolons, within what we quoted too
+_BEHIND_A_CUT = re.compile(r'(;[ "]*)([=+\-@＝＋－＠])')
 _text = msgspec.json.Encoder().encode
 
 
@@ -60,6 +63,7 @@ def _harmless(cell: Any) -> str:
     text = str(cell)
     # judged as it came: what is escaped first would not begin with a tab any more
     quoted = f"'{text}" if text.lstrip(" ").startswith(FORMULA) else text
+    quoted = _BEHIND_A_CUT.sub(r"\1'\2", quoted)
     return quoted if quoted.isprintable() else "".join(map(_visible, quoted))
 
 

@@ -75,9 +75,9 @@ class _Folded:
 def _instant(text: str) -> datetime:
     try:
         instant = datetime.fromisoformat(text)
-    except ValueError as error:
+        return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
         raise typer.BadParameter("is no time", param_hint="--at") from error
-    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
 def _parts(row: dict[str, Any], erasable: Collection[str]) -> Iterator[str]:

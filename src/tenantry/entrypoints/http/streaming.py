@@ -2,7 +2,8 @@
 
 A stream is a loop of looks, each a transaction of its own with the person's rights in it. It looks when there is news,
 and with every sign of life; whatever is refused then is its end. One page of messages is held while it goes out, and a
-client that does not take it is left.
+client that does not take it is left. The server keeps for it what it did not take until it hangs up, and so it keeps
+its place until then: else whoever never reads could be left again and again, with more held each time.
 """
 
 from __future__ import annotations
@@ -117,6 +118,7 @@ class _Stream:
                 await _write(send, b"", more=False)
         except TimeoutError:
             log.info("a client did not take what it was told", request_id=arrival.request_id)
+            await self._left()
 
     async def _go_on(self, arrival: Arrival, send: Send) -> str:
         while True:
@@ -135,6 +137,12 @@ class _Stream:
                 await _write(send, b"".join(map(_message, told)))
             if len(told) < MOST_AT_ONCE and not await self._woken():
                 await _write(send, SIGN_OF_LIFE)
+
+    async def _left(self) -> None:
+        """Wait until a client that is told no more hangs up, or its stream's time is over."""
+        while not self._over():
+            self.wake.clear()
+            await self._woken()
 
     def _over(self) -> str:
         return self._why or (RENEW if self._time_left() <= 0 else "")

@@ -13,6 +13,8 @@ _TO_TEXT = bytes.maketrans(_RFC, _CROCKFORD)
 _FROM_TEXT = bytes.maketrans(_CROCKFORD, _RFC)
 _ALPHABET = frozenset(_CROCKFORD.decode())
 _called: dict[str, IdKind] = {}
+LENGTH = 26
+"""Signs of an id behind its prefix."""
 
 
 class IdKind:
@@ -39,7 +41,9 @@ class IdKind:
 
     def read(self, text: str) -> UUID | None:
         """The id a text names, or None when it is not an id of this kind; only the canonical spelling counts."""
-        return _read(text[len(self.start) :]) if text.startswith(self.start) else None
+        # judged before it is kept in mind: what strangers send may be as long as a body
+        fits = len(text) == len(self.start) + LENGTH and text.startswith(self.start)
+        return _read(text[len(self.start) :]) if fits else None
 
 
 # the same people come again and again, and base32 is Python's slowest codec
@@ -50,7 +54,7 @@ def _written(value: UUID) -> str:
 
 @lru_cache(8192)
 def _read(body: str) -> UUID | None:
-    if len(body) != 26 or body[0] > "7" or not _ALPHABET.issuperset(body):
+    if body[0] > "7" or not _ALPHABET.issuperset(body):
         return None
     return UUID(bytes=b32decode(b"AAAAAA" + body.encode().translate(_FROM_TEXT))[4:])
 

@@ -111,6 +111,7 @@ class Live(msgspec.Struct, frozen=True):
     epoch: int
     tx: int
     id: int
+    paused_at: datetime | None
 
     @property
     def position(self) -> Position:
@@ -121,7 +122,7 @@ class Live(msgspec.Struct, frozen=True):
 take_live = maybe(
     Live,
     """
-    select generation, epoch, tx, id
+    select generation, epoch, tx, id, paused_at
       from tenantry.consumers
      where name = :name and state = 'live'
        for update skip locked
@@ -154,7 +155,11 @@ retire = run(
     "update tenantry.consumers set state = 'retiring', failures = 0, next_try_at = null, paused_at = null"
     " where name = :name and generation = :generation"
 )
-enliven = run("update tenantry.consumers set state = 'live' where name = :name and generation = :generation")
+# who was held stays held
+enliven = run(
+    "update tenantry.consumers set state = 'live', paused_at = :paused_at::timestamptz"
+    " where name = :name and generation = :generation"
+)
 leave = run("delete from tenantry.consumers where name = :name and generation = :generation and state = 'retiring'")
 
 rebuild = run(
@@ -192,7 +197,7 @@ take_stuck = maybe(
     """
     select generation, failed_at, failed_event
       from tenantry.consumers
-     where name = :name and failed_at is not null and failed_event is not null
+     where name = :name and failed_at is not null and failed_event is not null and state <> 'retiring'
      order by generation
      limit 1
        for update

@@ -115,7 +115,7 @@ class Batch:
             )  # fmt: skip
         if live is not None and reached >= live.position:
             await retire(work, name=name, generation=live.generation)
-            await enliven(work, name=name, generation=self.generation)
+            await enliven(work, name=name, generation=self.generation, paused_at=live.paused_at)
             log.info("a consumer's new generation has taken over", consumer=name, generation=self.generation)
 
     async def _clear(self, work: ConsumerWork) -> Step:

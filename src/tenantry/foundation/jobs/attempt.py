@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from tenantry.foundation.events.versions import TooNew, Unreadable
+from tenantry.foundation.events.versions import TooNew
 from tenantry.foundation.jobs import metrics
 from tenantry.foundation.jobs.ending import Again, Dead, Done, Ending, Withdrawn
 from tenantry.foundation.jobs.handler import Handler
@@ -39,7 +39,8 @@ async def attempt(handlers: Mapping[str, Handler], claimed: Claimed, job: Job) -
         given = handler.given(claimed.args, claimed.version)
     except TooNew:
         return _unknown(claimed, "no handler for this version")
-    except (Unreadable, msgspec.DecodeError, UnicodeError, RecursionError):
+    # beside what cannot be decoded, whatever a check of the arguments' own raises
+    except Exception:  # noqa: BLE001
         return _dead(claimed, "its arguments do not fit its kind")
     return await _perform(handler, claimed, job, given)
 
@@ -53,10 +54,13 @@ async def _perform(handler: Handler, claimed: Claimed, job: Job, given: tuple[ms
         log.warning("job lost to another worker, or cancelled", **_names(claimed))
         # fenced: it takes away what is still ours, which is what was cancelled before it could complete
         return Withdrawn(claimed.id, claimed.attempt, claimed.group)
-    except asyncio.CancelledError:
-        if not job.cancelled:
+    except asyncio.CancelledError as error:
+        if job.cancelled:
+            return _withdrawn(claimed)
+        if _told_to_end():
             raise
-        return _withdrawn(claimed)
+        # something that the handler waited for was cancelled, and not the run
+        return _failed(claimed, job, error)
     # whatever a handler raises is the failure of its job alone; sys.exit() in one must not stop the others
     except (Exception, SystemExit) as error:  # noqa: BLE001
         return _withdrawn(claimed) if job.cancelled and not job.completed else _failed(claimed, job, error)
@@ -65,6 +69,11 @@ async def _perform(handler: Handler, claimed: Claimed, job: Job, given: tuple[ms
     metrics.ended.labels(claimed.kind, "done").inc()
     log.debug("job done", **_names(claimed))
     return None if job.completed else Done(claimed.id, claimed.attempt, job.group)
+
+
+def _told_to_end() -> bool:
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
 
 
 def _withdrawn(claimed: Claimed) -> Ending:

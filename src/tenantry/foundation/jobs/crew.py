@@ -9,7 +9,7 @@ from uuid import UUID
 
 from tenantry.foundation.jobs import metrics
 from tenantry.foundation.jobs.attempt import attempt
-from tenantry.foundation.jobs.ending import Ledger
+from tenantry.foundation.jobs.ending import Ledger, Run
 from tenantry.foundation.jobs.handler import Handler
 from tenantry.foundation.jobs.lease import Claimed
 from tenantry.foundation.jobs.run import Job
@@ -30,7 +30,8 @@ class Crew:
         self._ledger = ledger
         self._worker = worker
         self._size = size
-        self._running: dict[UUID, tuple[Job, asyncio.Task[None], float]] = {}
+        # by attempt: a worker that was frozen past a lease may take its own job again while the first still runs
+        self._running: dict[Run, tuple[Job, asyncio.Task[None], float]] = {}
         self.room_made = asyncio.Event()
 
     def __len__(self) -> int:
@@ -50,20 +51,20 @@ class Crew:
         """Run a job that was claimed."""
         job = Job(self._runtime, claimed, self._worker)
         task = asyncio.get_running_loop().create_task(self._run(claimed, job), name=claimed.kind)
-        self._running[claimed.id] = job, task, time.monotonic()
+        self._running[claimed.id, claimed.attempt] = job, task, time.monotonic()
         metrics.running.inc()
 
-    def held(self, *, older: float = 0.0) -> dict[UUID, Job]:
+    def held(self, *, older: float = 0.0) -> dict[Run, Job]:
         """The jobs that run now, and for so many seconds at least."""
         before = time.monotonic() - older
-        return {id: job for id, (job, _, since) in self._running.items() if since <= before}
+        return {run: job for run, (job, _, since) in self._running.items() if since <= before}
 
     def drop(self, lost: Iterable[Job]) -> None:
         """Stop jobs whose lease is gone: another worker has them."""
         for job in lost:
-            running = self._running.get(job.id)
+            running = self._running.get((job.id, job.attempt))
             # one that ended meanwhile, or is about to commit, is judged by its fence
-            if running is not None and running[0] is job and not (job.completing or job.completed):
+            if running is not None and not (job.completing or job.completed):
                 log.warning(
                     "lease lost",
                     kind=job.kind,
@@ -76,11 +77,11 @@ class Crew:
 
     def cancel(self, asked: Iterable[UUID]) -> None:
         """Stop jobs that somebody cancelled; what is about to commit is judged by its fence."""
-        for id in asked:
-            running = self._running.get(id)
-            if running is not None and not (running[0].cancelled or running[0].completing or running[0].completed):
-                running[0].cancelled = True
-                running[1].cancel()
+        ids = set(asked)
+        for (id, _), (job, task, _) in self._running.items():
+            if id in ids and not (job.cancelled or job.completing or job.completed):
+                job.cancelled = True
+                task.cancel()
 
     async def finish(self, *, within: float) -> None:
         """Wait for what runs, so long and no longer."""
@@ -110,5 +111,5 @@ class Crew:
             # a place in a limited queue that the handler's own commit gave back is free now
             if len(self._running) >= self._size or (claimed.limited and job.completed):
                 self.room_made.set()
-            del self._running[claimed.id]
+            del self._running[claimed.id, claimed.attempt]
             metrics.running.dec()

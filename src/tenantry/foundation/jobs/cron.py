@@ -10,7 +10,8 @@ import msgspec
 
 _DAYS = {name: number for number, name in enumerate(("sun", "mon", "tue", "wed", "thu", "fri", "sat"))}
 _MONTHS = {name.lower(): number for number, name in enumerate(calendar.month_abbr) if name}
-_HORIZON = 366 * 8
+# a leap day falls on each weekday within these years
+_HORIZON = 366 * 41
 
 
 class Cron(msgspec.Struct, frozen=True):

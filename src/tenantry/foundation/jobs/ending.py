@@ -110,6 +110,8 @@ class Dead(msgspec.Struct, frozen=True):
 
 
 Ending = Done | Withdrawn | Again | Dead
+Run = tuple[UUID, int]
+"""A job and which attempt at it."""
 
 
 class Ledger:
@@ -133,9 +135,9 @@ class Ledger:
         self._kept.append(ending)
         self._news.set()
 
-    def ids(self) -> list[UUID]:
+    def runs(self) -> list[Run]:
         """The runs whose ending is not written yet: their lease must be kept."""
-        return [ending.id for ending in (*self._kept, *self._writing)]
+        return [(ending.id, ending.attempt) for ending in (*self._kept, *self._writing)]
 
     async def keep(self) -> None:
         """Write whatever comes, as soon as it comes; what comes meanwhile is the next batch."""

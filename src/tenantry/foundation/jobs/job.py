@@ -6,11 +6,15 @@ from typing import Any
 
 import msgspec
 
+from tenantry.foundation.jobs.queue import LONGEST_NAME
+
 # in characters, so that the database's cap of 1 MiB holds whatever they are
 MAX_ARGS = 256 * 1024
 """Characters of a job's arguments as JSON."""
 LONGEST_KEY = 200
 """Characters of a unique key, or of a group's."""
+LONGEST_DELAY = 3660 * 86_400.0
+"""Seconds that a job may be asked for ahead."""
 LONGEST_WINDOW = 31 * 86_400.0
 """Seconds that a unique key may be kept."""
 _text = msgspec.json.Encoder().encode
@@ -49,6 +53,11 @@ class NewJob(msgspec.Struct, frozen=True):
             raise ArgsTooLarge(f"{self.kind} was given {len(self.args)} characters, {MAX_ARGS} is the limit")
         if any(key is not None and not 0 < len(key) <= LONGEST_KEY for key in (self.key, self.group)):
             raise KeyTooLong(f"a key of {self.kind} has 1 to {LONGEST_KEY} characters")
+        # a comparison with what is no number is false
+        if not self.delay <= LONGEST_DELAY:
+            raise ValueError(f"{self.kind} is to wait for {self.delay} s, ten years are the limit")
+        if not 0 < len(self.queue) <= LONGEST_NAME:
+            raise ValueError(f"the queue of {self.kind} has a name of 1 to {LONGEST_NAME} characters")
         if not 0 <= self.unique_for <= LONGEST_WINDOW or (self.unique_for and self.key is None):
             raise ValueError(f"{self.kind} is unique by a key, for a month at most")
 

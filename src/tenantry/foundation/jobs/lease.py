@@ -127,24 +127,24 @@ TAKE_SHARES = TAKE.format(
 # Which lanes wait is found by one index probe each, however many jobs stand in them.
 CLAIM = """
     with recursive waiting as (
-        select head.*
-          from unnest(:queues::text[]) as served (queue)
+        select head.*, served.start
+          from unnest(:queues::text[], :starts::uuid[]) as served (queue, start)
          cross join lateral (
                select jobs.queue, jobs.priority, jobs.lane
                  from tenantry.jobs
-                where jobs.due and jobs.queue = served.queue and jobs.lane >= :start
+                where jobs.due and jobs.queue = served.queue and jobs.lane >= served.start
                 order by jobs.priority, jobs.lane
                 limit 1) as head
          where not exists (select
                              from tenantry.job_queues
                             where job_queues.name = served.queue and job_queues.paused_at is not null)
          union all
-        select next.*
+        select next.*, waiting.start
           from waiting
          cross join lateral (
                select jobs.queue, jobs.priority, jobs.lane
                  from tenantry.jobs
-                where jobs.due and jobs.queue = waiting.queue and jobs.lane >= :start
+                where jobs.due and jobs.queue = waiting.queue and jobs.lane >= waiting.start
                   and (jobs.priority, jobs.lane) > (waiting.priority, waiting.lane)
                 order by jobs.priority, jobs.lane
                 limit 1) as next
@@ -192,16 +192,18 @@ class Held(msgspec.Struct, frozen=True):
     """A lease that still stands, and whether its job is to be cancelled."""
 
     id: UUID
+    attempt: int
     cancelled: bool
 
 
 renew = many(
     Held,
     """
-    update tenantry.job_runs
+    update tenantry.job_runs as run
        set leased_until = tenantry.tick() + :lease::double precision * interval '1 second'
-     where id = any (:ids::uuid[]) and worker = :worker
-    returning id, cancel_asked_at is not null as cancelled
+      from unnest(:ids::uuid[], :attempts::integer[]) as held (id, attempt)
+     where run.id = held.id and run.attempt = held.attempt and run.worker = :worker
+    returning run.id, run.attempt, run.cancel_asked_at is not null as cancelled
     """,
 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from tenantry.foundation.data.sql import values
@@ -47,7 +47,8 @@ class Taker:
         self._enrolled = not self._limited
         self._limited_first = self._busy = False
         self._glance_at = 0.0
-        self._lane = FIRST_LANE
+        self._starts = dict.fromkeys(self._open, FIRST_LANE)
+        self._last_limited = ""
         self._known = KnownLanes()
         self._lanes = dict.fromkeys(self._limited, FIRST_LANE)
         self.more = False
@@ -82,24 +83,38 @@ class Taker:
         return claimed
 
     async def _walk(self, room: int) -> list[Claimed]:
-        start = self._lane
-        claimed = await self._claim_from(start, room)
-        if len(claimed) < room and start != FIRST_LANE:
-            claimed += await self._claim_from(FIRST_LANE, room - len(claimed))
+        began = [self._starts[queue] for queue in self._open]
+        claimed = await self._claim_from(began, room)
+        if len(claimed) < room and any(start != FIRST_LANE for start in began):
+            claimed += await self._claim_from([FIRST_LANE] * len(began), room - len(claimed))
+        # where there is room for fewer lanes than there are queues, the first ones have it
+        self._open = self._open[1:] + self._open[:1]
         return claimed
 
-    async def _claim_from(self, start: UUID, room: int) -> list[Claimed]:
+    async def _claim_from(self, starts: Sequence[UUID], room: int) -> list[Claimed]:
         began = time.monotonic()
         async with QueueWork(self._runtime, reason="claiming jobs") as work:
             claimed = await claim(
-                work, queues=self._open, start=start, room=room, lease=self._lease, worker=self._worker
+                work, queues=self._open, starts=starts, room=room, lease=self._lease, worker=self._worker
             )
-        lanes = {job.lane.int for job in claimed}
         # as many lanes as jobs: others may wait behind the last one, and have their turn next time
-        all_seen = len(lanes) < room
+        all_seen = len({(job.queue, job.priority, job.lane) for job in claimed}) < room
         self._known.walked(claimed if all_seen else (), took=time.monotonic() - began)
-        self._lane = FIRST_LANE if all_seen else UUID(int=min(max(lanes) + 1, LAST_LANE))
+        if all_seen:
+            self._starts = dict.fromkeys(self._open, FIRST_LANE)
+        else:
+            self._go_on_behind(claimed)
         return claimed
+
+    def _go_on_behind(self, claimed: Sequence[Claimed]) -> None:
+        """Where the next walk begins in each queue: behind the last lane of those that are served last."""
+        last: dict[str, tuple[int, int]] = {}
+        for job in claimed:
+            last[job.queue] = max(last.get(job.queue, (-(2**15), 0)), (job.priority, job.lane.int))
+        # the first queue had all the room it wanted: one that gave nothing has nothing from its start on
+        self._starts[self._open[0]] = FIRST_LANE
+        for queue, (_, lane) in last.items():
+            self._starts[queue] = UUID(int=min(lane + 1, LAST_LANE))
 
     async def _claim_known(self, room: int) -> list[Claimed]:
         async with QueueWork(self._runtime, reason="claiming jobs from lanes just seen") as work:
@@ -112,8 +127,9 @@ class Taker:
     async def _take_limited(self, room: int) -> list[Claimed]:
         claimed: list[Claimed] = []
         for name in await self._worth_a_lock():
-            if len(claimed) < room:
-                claimed += await self._claim_limited(name, room - len(claimed))
+            if len(claimed) < room and (found := await self._claim_limited(name, room - len(claimed))):
+                claimed += found
+                self._last_limited = name
         return claimed
 
     async def _worth_a_lock(self) -> list[str]:
@@ -128,8 +144,8 @@ class Taker:
                 self._enrolled = await enrolled(work, names=sorted(self._limited)) == len(self._limited)
             names = await waiting_in(work, queues=sorted(self._limited))
         self._glance_at = 0.0 if names else time.monotonic() + GLANCE
-        # the first of them is not always the same one
-        return names if self._limited_first else names[::-1]
+        # behind the one that gave last, so that each has its turn
+        return sorted(names, key=lambda name: (name <= self._last_limited, name))
 
     async def _claim_limited(self, name: str, room: int) -> list[Claimed]:
         async with QueueWork(self._runtime, reason="claiming jobs of a limited queue") as work:

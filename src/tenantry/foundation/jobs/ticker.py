@@ -25,6 +25,8 @@ from tenantry.foundation.runtime import Runtime
 
 log = get_logger("tenantry.jobs")
 LONGEST_SLEEP = 30.0
+AHEAD = timedelta(hours=1)
+"""How far ahead of the clock a last tick may be: farther, a clock was wrong, and the schedule begins anew."""
 
 
 class Ticked(msgspec.Struct, frozen=True):
@@ -109,7 +111,7 @@ class Ticker:
             await begin(work, kind=row.kind, tick=latest)
             return 0
         if not ticks:
-            if latest > row.tick:
+            if latest > row.tick or _from_the_future(schedule, row.tick, row.moment):
                 await pass_over(work, kind=row.kind, seen=row.tick, latest=latest)
             return 0
         return await turn(
@@ -129,3 +131,7 @@ class Ticker:
         clock, start, end = self._runtime.clock, self._runtime.clock.now(), time.monotonic() + LONGEST_SLEEP
         while time.monotonic() < end and clock.now() - start < wait:  # noqa: ASYNC110  (a clock has no event)
             await asyncio.sleep(min(1.0, max(0.01, (wait - (clock.now() - start)).total_seconds())))
+
+
+def _from_the_future(schedule: Schedule, seen: datetime, now: datetime) -> bool:
+    return seen > max(schedule.next(now), now + AHEAD)

@@ -217,12 +217,14 @@ class Worker:
     async def _renew(self) -> None:
         async with self._ledger.lock:
             held = self._crew.held(older=self._pace.youth)
-            if not (ids := [*held, *self._ledger.ids()]):
+            if not (runs := [*held, *self._ledger.runs()]):
                 return
+            ids, attempts = zip(*runs, strict=True)
             async with QueueWork(self._runtime, reason="keeping leases") as work:
-                kept = {row.id: row for row in await renew(work, ids=ids, lease=self._pace.lease, worker=self.id)}
-        self._crew.drop(job for id, job in held.items() if id not in kept)
-        self._crew.cancel(id for id, row in kept.items() if row.cancelled)
+                kept = await renew(work, ids=ids, attempts=attempts, lease=self._pace.lease, worker=self.id)
+        ours = {(row.id, row.attempt) for row in kept}
+        self._crew.drop(job for run, job in held.items() if run not in ours)
+        self._crew.cancel(row.id for row in kept if row.cancelled)
 
     async def _sweep(self) -> None:
         async with QueueWork(self._runtime, reason="taking jobs back from dead workers") as work:
@@ -235,7 +237,8 @@ class Worker:
     async def _hand_back_unknown(self) -> None:
         # a claim may have been committed although its answer was lost; nobody else claims for this worker
         async with self._ledger.lock, QueueWork(self._runtime, reason="handing back what came unseen") as work:
-            await release(work, worker=self.id, held=[*self._crew.held(), *self._ledger.ids()])
+            known = [*self._crew.held(), *self._ledger.runs()]
+            await release(work, worker=self.id, held=[id for id, _ in known])
         self._unsure = False
 
     async def _leave(self) -> None:
