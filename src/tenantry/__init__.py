@@ -24,12 +24,13 @@ if TYPE_CHECKING:
     from tenantry.foundation.net.letters import Letter, Link
     from tenantry.foundation.pages import Download, Pages, SeeOther
     from tenantry.foundation.permission import ADMINS, ANYONE, HOUSE, MEMBERS, ONESELF, OWNERS, Permission, Role
-    from tenantry.foundation.problems import Conflict, FieldError, Forbidden, Invalid, NotFound, Problem
+    from tenantry.foundation.problems import Conflict, FieldError, Forbidden, Invalid, NotFound, PlanNeeded, Problem
     from tenantry.foundation.question import Question
     from tenantry.foundation.routes import Routes, Versioned
     from tenantry.foundation.security.secret import Secret
     from tenantry.foundation.wire import Wire
     from tenantry.foundation.work import OrgWork, PersonWork, SystemWork, Work
+    from tenantry.plans import require_feature, require_room, requires_feature
     from tenantry.settings import Settings, says
 
 _HOMES = {
@@ -49,12 +50,13 @@ _HOMES = {
     "foundation.listing": ("Listing", "ListAnswer", "ListQuery"),
     "foundation.pages": ("Download", "Pages", "SeeOther"),
     "foundation.permission": ("ADMINS", "ANYONE", "HOUSE", "MEMBERS", "ONESELF", "OWNERS", "Permission", "Role"),
-    "foundation.problems": ("Conflict", "FieldError", "Forbidden", "Invalid", "NotFound", "Problem"),
+    "foundation.problems": ("Conflict", "FieldError", "Forbidden", "Invalid", "NotFound", "PlanNeeded", "Problem"),
     "foundation.question": ("Question",),
     "foundation.routes": ("Routes", "Versioned"),
     "foundation.security.secret": ("Secret",),
     "foundation.wire": ("Wire",),
     "foundation.work": ("OrgWork", "PersonWork", "SystemWork", "Work"),
+    "plans": ("require_feature", "require_room", "requires_feature"),
     "settings": ("Settings", "says"),
 }
 _HOME = {name: f"tenantry.{module}" for module, names in _HOMES.items() for name in names}
@@ -94,6 +96,7 @@ __all__ = [
     "Pages",
     "Permission",
     "PersonWork",
+    "PlanNeeded",
     "Problem",
     "Question",
     "Queue",
@@ -124,6 +127,9 @@ __all__ = [
     "new_id",
     "on",
     "one",
+    "require_feature",
+    "require_room",
+    "requires_feature",
     "run",
     "says",
     "value",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tenantry.accounts.domain import domain as accounts
 from tenantry.audit.domain import domain as audit
+from tenantry.billing.domain import domain as billing
 from tenantry.entrypoints.http.app import build_app
 from tenantry.entrypoints.http.gate import Gate
 from tenantry.foundation import housekeeping
@@ -35,9 +36,10 @@ from tenantry.foundation.security.sealing import Sealer
 from tenantry.foundation.security.secret import Secret
 from tenantry.foundation.security.visits import Visits
 from tenantry.orgs.domain import domain as orgs
+from tenantry.plans.domain import domain as plans
 from tenantry.settings import BadSettings, Reading, Settings, plugins_named, read_settings, variable
 
-DOMAINS = (accounts, orgs, audit)
+DOMAINS = (accounts, orgs, plans, billing, audit)
 
 
 def registry(plugins: Iterable[str] | None = None) -> Registry:

@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Protocol, get_args, get_origin, get_type_hints, runtime_checkable
 from urllib.parse import urlsplit
 
 import msgspec
@@ -22,6 +22,14 @@ PREFIX = "TENANTRY_"
 NEEDED = ("database_url", "master_keys", "public_url", "allowed_hosts", "smtp_url", "mail_from")
 SHORTEST_TOKEN = 16
 """Characters of the metrics token, at least."""
+
+
+@runtime_checkable
+class SeesToItself(Protocol):
+    """A domain's section that says what in it does not fit together, or with what it names."""
+
+    def faults(self) -> list[str]:
+        """A sentence for each fault, which names the variable and never its value."""
 
 
 class BadSettings(Exception):
@@ -150,6 +158,8 @@ def read_settings(
     kinds: list[type[msgspec.Struct]] = [Settings, *sections]
     read = {kind: _fill(kind, found, faults) for kind in kinds}
     settings = read.pop(Settings)
+    for section in filter(None, read.values()):
+        faults += section.faults() if isinstance(section, SeesToItself) else []
     if not faults and isinstance(settings, Settings):
         faults += _contradictions(settings, NEEDED if needed is None else needed)
     if faults or not isinstance(settings, Settings):

@@ -10,10 +10,11 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from trail_kit import house_call, on_schedule, org_id
+from trail_kit import house_call, on_schedule, org_id, user_id
 
-from tenantry.audit import actions, cli, exchanges
-from tenantry.audit.models import Entry, csv_line, jsonl_line, shown
+from tenantry.audit import actions, cli, exchanges, queries
+from tenantry.audit.exchanges import files
+from tenantry.audit.models import MOST_ROWS, Entry, csv_line, jsonl_line, shown
 from tenantry.foundation.call import Actor, Call
 from tenantry.foundation.command import BadUsage
 from tenantry.foundation.data.ids import SESSION_ID, USER_ID
@@ -67,6 +68,12 @@ async def test_a_link_works_once(team: Team) -> None:
     path = await _link(team.owner, team)
     await _taken(team.owner, path)
     assert (await team.owner.get(path)).code == "export_gone"
+
+
+async def test_looking_at_a_link_does_not_use_it_up(team: Team) -> None:
+    path = await _link(team.owner, team)
+    assert (await team.owner.request("HEAD", path)).status == 405
+    await _taken(team.owner, path)
 
 
 async def test_a_link_is_for_whoever_asked_and_in_their_organization(team: Team, house: Installation) -> None:
@@ -140,6 +147,9 @@ HOSTILE = [
     ("\t=1", "'\\u0009=1"),
     ("\r=1", "'\\u000d=1"),
     (" =1", "' =1"),
+    ("x;=1", "x;'=1"),
+    ("x; =1;+2", "x; '=1;'+2"),
+    ("Mozilla/5.0 (X11; Linux)", "Mozilla/5.0 (X11; Linux)"),
     ("Ada\r\nEve,1", "Ada\\u000d\\u000aEve,1"),
     ("\x1b[31mred\x1b[0m", "\\u001b[31mred\\u001b[0m"),
     ("\x9b31m", "\\u009b31m"),
@@ -161,6 +171,8 @@ def test_no_cell_is_a_formula_and_no_sign_steers_a_terminal(said: str, shown_as:
     assert line.count("\r\n") == 1
     [cells] = list(csv.reader(io.StringIO(line)))
     assert (cells[7], cells[11], cells[12], cells[13]) == (shown_as,) * 4
+    for cut in csv.reader(io.StringIO(line), delimiter=";"):
+        assert not [cell for cell in cut if cell.lstrip(' "').startswith(("=", "+", "-", "@"))]
     assert json.loads(jsonl_line(shown(entry)))["user_agent"] == said
     assert b"\x1b" not in jsonl_line(shown(entry))
 
@@ -192,7 +204,15 @@ async def test_operators_list_export_and_verify(house: Installation, team: Team,
 
 
 @pytest.mark.parametrize(
-    "asked", [{"org": "acme"}, {"actor": "ada"}, {"since": "yesterday"}, {"limit": 0}, {"limit": 1001}]
+    "asked",
+    [
+        {"org": "acme"},
+        {"actor": "ada"},
+        {"since": "yesterday"},
+        {"since": "0001-01-01T00:00:00+14:00"},
+        {"limit": 0},
+        {"limit": 1001},
+    ],
 )
 async def test_an_operator_who_mistypes_is_told(house: Installation, asked: dict[str, Any]) -> None:
     with pytest.raises(BadUsage):
@@ -230,3 +250,45 @@ async def test_what_the_house_does_with_the_log_is_not_for_its_owner(house: Inst
         with pytest.raises(Forbidden):
             async with OrgWork(call, org_id(team.org)) as work:
                 await verb(work, **given)  # type: ignore[operator]
+
+
+FULL = """
+    with put as (
+        insert into tenantry.audit_log (at, id, org_id, action, actor_kind, actor_id, target_kind, target_id, before,
+                                        after, request_id)
+        select tenantry.now() - place * interval '1 second', gen_random_uuid(), $1, 'orgs:member:role_changed',
+               'person', $2, 'user', $3, '{"role": "member"}', '{"role": "admin"}', 'many'
+          from generate_series(1, $4::int) as place
+        returning id
+    )
+    insert into tenantry.details (row_id, about, org_id, salt, named)
+    select id, 'actor', $1, 'x', '{"address": "10.0.0.1", "user_agent": "Mozilla/5.0 (X11; Linux x86_64)"}' from put
+"""
+
+
+async def test_as_much_as_goes_into_one_file_is_there_before_the_request_is_over(
+    team: Team, house: Installation
+) -> None:
+    most = MOST_ROWS - 100
+    people = user_id(team.owner), user_id(team.member)
+    await house.rows(FULL, org_id(team.org), *people, most)
+    answer = await _taken(team.owner, await _link(team.owner, team, action="orgs:member:role_changed"))
+    assert answer.body.count(b"\r\n") == most + 1
+
+
+async def test_whoever_may_not_read_the_log_any_more_gets_no_further_page(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "ROWS_A_PAGE", 2)
+    read, pages = queries.entries_newest_first, []
+
+    async def slowly(*given: Any, **more: Any) -> list[Entry]:
+        pages.append(await read(*given, **more))
+        path, match = f"{team.path}/members/{team.admin.user_id}", {"if-match": "*"}
+        assert (await team.owner.patch(path, {"role": "member"}, headers=match)).status == 200
+        return pages[-1]
+
+    path = await _link(team.admin, team)
+    monkeypatch.setattr(queries, "entries_newest_first", slowly)
+    answer = await team.admin.get(path)
+    assert (answer.status, answer.code, len(pages)) == (403, "forbidden", 1)

@@ -6,19 +6,23 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from uuid import UUID
 
 import asyncpg
 import pytest
 from trail_kit import house_call, on_schedule, org_id, rows_of, user_id
 
-from tenantry.audit import actions
+from tenantry.audit import actions, cli
 from tenantry.audit.exchanges import Verdict, verify_audit
 from tenantry.foundation.data.ids import new_id
+from tenantry.foundation.domain import Registry
 from tenantry.foundation.security.resealing import reseal
 from tenantry.foundation.security.succession import replace_at_once
 from tenantry.foundation.work import SystemWork
+from tenantry.plans.actions import give_plan
 from tenantry.testing import HandClock, Installation
+from tenantry.testing.installation import installed
 from tenantry.testing.team import Team
 
 PATIENCE = 10.0
@@ -231,15 +235,26 @@ async def test_what_is_older_than_it_is_kept_goes_and_the_seals_hold(clocked: In
     assert await clocked.rows(actor, ids) == []
 
 
+PLANS = """
+default = "usual"
+limits = { audit_days = "Days of audit log" }
+plans = [{ key = "usual", name = "Usual" }, { key = "short", name = "Short", limits = { audit_days = 7 } }]
+"""
+
+
 async def test_each_organizations_plan_says_how_long_it_is_kept(
-    clocked: Installation, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+    database_url: str, registry: Registry, tmp_path: Path, clock: HandClock
 ) -> None:
+    (tmp_path / "plans.toml").write_text(PLANS)
+    environ = clock.environ | {"TENANTRY_PLAN_FILE": str(tmp_path / "plans.toml")}
+    async with installed(database_url, tmp_path, registry=registry, environ=environ) as house:
+        await _kept_by_plan(house, clock)
+
+
+async def _kept_by_plan(clocked: Installation, clock: HandClock) -> None:
     short, usual = await clocked.team(), await clocked.team()
-
-    async def answer(_: object, orgs: list[UUID]) -> dict[UUID, int]:
-        return {org: 7 for org in orgs if org == org_id(short.org)}
-
-    monkeypatch.setattr(actions.audit_kept_days, "_answerers", (answer,))
+    async with SystemWork(house_call(clocked), reason="a test") as work:
+        await give_plan(work, org_id=org_id(short.org), plan="short", source="grant")
     clock.advance(days=8)
     await on_schedule(clocked, "audit.let_old_audit_rows_go")
     of_org = "select from tenantry.audit_log where org_id = $1"
@@ -259,6 +274,20 @@ async def test_a_purged_organizations_rows_are_gone_and_the_seals_hold(clocked: 
     assert (verdict.faults, verdict.let_go > 0, verdict.rows < sealed.rows) == ([], True, True)
     [purged] = await clocked.rows("select * from tenantry.audit_log where action = 'orgs:org:purged'")
     assert (purged["target_kind"], purged["target_id"]) == ("org", org_id(team.org))
+
+
+async def test_rows_that_came_after_a_purge_are_let_go_in_their_time(clocked: Installation, clock: HandClock) -> None:
+    team = await clocked.team()
+    slug = (await team.owner.get(team.path)).json["slug"]
+    await team.owner.post(f"{team.path}/closure", {"slug": slug})
+    clock.advance(days=31)
+    await on_schedule(clocked, "orgs.ask_for_purges")
+    await cli.show(house_call(clocked), org=team.org)
+    about = "select action from tenantry.audit_log where org_id = $1"
+    assert [row["action"] for row in await clocked.rows(about, org_id(team.org))] == ["audit:log:read"]
+    clock.advance(days=366)
+    await on_schedule(clocked, "audit.let_old_audit_rows_go")
+    assert await clocked.rows(about, org_id(team.org)) == []
 
 
 async def test_the_house_itself_removes_nothing_that_it_has_not_let_go(installation: Installation) -> None:

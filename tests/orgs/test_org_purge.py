@@ -26,6 +26,7 @@ from tenantry.foundation.runtime import Runtime
 from tenantry.foundation.work import SystemWork
 from tenantry.orgs import actions
 from tenantry.orgs.domain import domain as orgs
+from tenantry.plans.domain import domain as plans
 from tenantry.testing import HandClock, Installation, installed
 
 WITH_ORG_ID = """
@@ -546,7 +547,7 @@ async def test_a_plugins_tables_are_emptied_before_those_they_build_on(database_
         tables={"notes": erased(run("delete from tenantry.notes where author = :user_id"))},
         org_tables={"notes": forget},
     )
-    known = Registry((accounts, orgs, notes))
+    known = Registry((accounts, orgs, plans, notes))
     assert list(known.org_tables) == ["notes", *orgs.org_tables, *OF_FOUNDATION]
     clock = HandClock(tmp_path / "clock")
     async with installed(database_url, tmp_path, registry=known, environ=clock.environ) as house:

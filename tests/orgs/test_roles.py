@@ -20,6 +20,7 @@ from tenantry.testing import Client, Installation
 MATRIX = """
                   owner admin member
     audit:read        x     x      -
+    entitlements:read x     x      x
     events:read       x     x      -
     jobs:read         x     x      -
     members:invite    x     x      -

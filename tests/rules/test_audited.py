@@ -22,6 +22,7 @@ NOT_AUDITED = {
     "accounts.password_rehashed": "the same password, and nobody's doing",
     "accounts.export_ready": "the house's step between asking and taking, which are audited",
     "orgs.invite_forgotten": "what is left of an invite whose end is audited",
+    "billing.trial_ending": "a date that comes nearer; what comes of it is audited",
 }
 ACTION = re.compile(r"([a-z]+):([a-z_]+):([a-z_]+)")
 

@@ -54,6 +54,10 @@ def test_every_event_carries_ids_and_plain_facts_only(registry: Registry) -> Non
     personal = {"email", "name", "password", "token", "secret", "address", "source", "agent"}
     # an organization's name is its own: it outlives whoever gave it, and goes when the organization does
     no_persons = {("orgs.org_created", "name"), ("orgs.org_changed", "name")}
+    # where a plan or a value comes from, which no person does
+    no_persons |= {
+        (f"plans.{said}", "source") for said in ("plan_given", "plan_ended", "override_given", "override_lifted")
+    }
     said = {(event.kind, field.name) for event in registry.events for field in msgspec.structs.fields(event)}
     assert no_persons <= said
     assert not [one for one in said - no_persons if one[1] in personal]

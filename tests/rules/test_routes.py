@@ -27,6 +27,8 @@ PUBLIC = {
     "POST /v1/auth/reset-password": "the mailed token is the credential",
     "POST /v1/auth/revoke": "the token that is given back is the credential, and the answer is always the same",
     "GET /v1/roles": "what each role may do is no secret",
+    "GET /v1/plans": "what there is to buy is no secret",
+    "POST /v1/stripe/webhook": "the signature is the credential",
 }
 PAGES = {
     "/livez": "the process is alive, no more",

@@ -8,7 +8,7 @@ from tenantry.foundation.domain import Domain
 
 domain = Domain(
     name="audit",
-    needs=("accounts", "orgs"),
+    needs=("accounts", "orgs", "plans"),
     events=events,
     problems=problems,
     permissions=permissions.ALL,

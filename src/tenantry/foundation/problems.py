@@ -7,6 +7,9 @@ from typing import Any, ClassVar, Self
 
 import msgspec
 
+REFUSES = "refuses"
+"""The attribute in which what stands around a handler says what it refuses."""
+
 
 class FieldError(msgspec.Struct, frozen=True):
     """One thing wrong with the input: where it is (`body.email`, `query.limit`) and what is wrong there."""
@@ -85,6 +88,12 @@ class Unauthenticated(Problem):
 
     def __init__(self, detail: str | None = None, **rest: Any) -> None:
         super().__init__(detail, **{"headers": {"www-authenticate": "Bearer"}} | rest)
+
+
+class PlanNeeded(Problem):
+    """The plan of the organization is not enough for this."""
+
+    status, code = 402, "plan_needed"
 
 
 class Forbidden(Problem):

@@ -13,7 +13,7 @@ from tenantry.foundation.action import Refusal
 from tenantry.foundation.call import Call
 from tenantry.foundation.data.ids import ORG_ID, IdKind
 from tenantry.foundation.permission import ANYONE, Permission
-from tenantry.foundation.problems import Problem
+from tenantry.foundation.problems import REFUSES, Problem
 from tenantry.foundation.security.limits import Limit, RateLimited
 from tenantry.foundation.streams import Streamed, StreamsFull, TooManyStreams
 from tenantry.foundation.work import OrgWork, PersonWork
@@ -159,6 +159,7 @@ def route_of(handler: Callable[..., Awaitable[Any]], *, limits: tuple[Limit, ...
         declared["problems"] = (*declared["problems"], StreamsFull, TooManyStreams)
     if (other is None) is bool(declared.get("also")):
         raise TypeError(f"{handler.__qualname__}: what it gives as Answered, and with which status, belong together")
+    declared["problems"] = (*declared["problems"], *getattr(handler, REFUSES, ()))
     _check_limits(limits, body)
     if opens is not None and issubclass(opens, OrgWork) is not ("org" in declared["ids"]):
         raise TypeError(f"{handler.__qualname__}: an OrgWork belongs to a path with an organization, and it to that")

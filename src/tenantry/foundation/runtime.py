@@ -17,6 +17,7 @@ from tenantry.foundation.fate import Fate
 from tenantry.foundation.gathered import Gathered
 from tenantry.foundation.jobs.bell import Bell
 from tenantry.foundation.jobs.job import NewJob
+from tenantry.foundation.neighbours import Neighbours
 from tenantry.foundation.net.mailer import Mailer
 from tenantry.foundation.permission import Permission
 from tenantry.foundation.plugins.plugin import Plugin
@@ -60,6 +61,7 @@ class Runtime(msgspec.Struct, frozen=True):
     events: Mapping[str, type[Event]] = {}
     consumed: frozenset[str] = frozenset()
     gathered: Gathered = msgspec.field(default_factory=Gathered)
+    neighbours: Neighbours = msgspec.field(default_factory=Neighbours)
 
     @property
     def origin(self) -> str:
@@ -80,6 +82,7 @@ class Runtime(msgspec.Struct, frozen=True):
     async def stop(self) -> None:
         """Let go of everything that is held."""
         await self.keys.stop()
+        await self.neighbours.close()
         self.passwords.close()
         await self.bell.close()
         self.database.close()

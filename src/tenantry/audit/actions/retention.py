@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -11,20 +11,14 @@ from tenantry.audit.settings import AuditSettings
 from tenantry.foundation.action import action
 from tenantry.foundation.data.sql import run, value
 from tenantry.foundation.permission import HOUSE
-from tenantry.foundation.question import Question
 from tenantry.foundation.work import SystemWork
+from tenantry.plans.queries import entitlements_of
 
 LET_GO_AT_ONCE = 2_000
 """Rows of the audit log removed in one transaction, at most."""
+KEPT_DAYS = "audit_days"
+"""The limit of a plan that says how long; a plan without it says nothing about that."""
 
-
-def _merged(answers: Sequence[Mapping[UUID, int]]) -> Mapping[UUID, int]:
-    return {org: days for kept in answers for org, days in kept.items()}
-
-
-audit_kept_days: Question[[Sequence[UUID]], Mapping[UUID, int]] = Question(
-    "audit_kept_days", "For how many days is the audit log of each of these organizations kept?", settle=_merged
-)
 
 # a statement of its own: what lets rows go looks for this one
 say_kept_from = run("""
@@ -84,9 +78,10 @@ let_nobodys_go = value(
 async def let_audit_go(work: SystemWork, *, orgs: Sequence[UUID]) -> int:
     """Let a batch of old rows of these organizations go, or of nobody's where none are given; says how many."""
     usual = work.runtime.section(AuditSettings).audit_kept_days
-    known = await audit_kept_days.ask(work, orgs) if orgs else {}
+    known = await entitlements_of(work, orgs) if orgs else {}
+    limits = {org: found.limit(KEPT_DAYS) for org, found in known.items()}
     whose = list(orgs) or [NOBODYS]
-    kept = [timedelta(days=known.get(org, usual)) for org in whose]
+    kept = [timedelta(days=limits.get(org) or usual) for org in whose]
     await say_kept_from(work, whose=whose, kept=kept, nobodys=NOBODYS)
     if orgs:
         gone = await let_rows_go(work, whose=whose, kept=kept, most=LET_GO_AT_ONCE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any, get_args
 
 import msgspec
@@ -30,15 +30,28 @@ def beside_core(assembly: Assembly, group: str | None = None) -> type[TyperGroup
 
         def _brought(self) -> dict[str, Any]:
             brought = assembly.registry().commands
-            if group is None:
-                return {name: _group(assembly, name) for name in dict.fromkeys(one.group for one in brought)}
-            return {one.name: _command(assembly, one) for one in brought if one.group == group}
+            below = _below(group, (one.group for one in brought))
+            groups = {name.rpartition(" ")[2]: _group(assembly, name) for name in below}
+            return groups | {one.name: _command(assembly, one) for one in brought if one.group == group}
 
     return Group
 
 
+def _below(group: str | None, groups: Iterable[str]) -> Iterable[str]:
+    """The groups that stand in a group, by their whole names; a name of two words is a group in a group."""
+    above = [] if group is None else group.split()
+    deeper = (name.split() for name in groups)
+    return dict.fromkeys(
+        " ".join(words[: len(above) + 1])
+        for words in deeper
+        if words[: len(above)] == above and len(words) > len(above)
+    )
+
+
 def _group(assembly: Assembly, name: str) -> Any:
-    app = typer.Typer(name=name, cls=beside_core(assembly, name), no_args_is_help=True, add_completion=False)
+    app = typer.Typer(
+        name=name.rpartition(" ")[2], cls=beside_core(assembly, name), no_args_is_help=True, add_completion=False
+    )
     # a group with a callback stays one, however many commands it has
     app.callback()(lambda: None)
     return get_command(app)

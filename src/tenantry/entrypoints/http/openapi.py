@@ -155,6 +155,9 @@ def _operation(route: Route) -> dict[str, Any]:
             "required": True,
             "content": {"application/json": _content(route.body, route.example)},
         }
+    elif "raw" in route.takes:
+        content = {"schema": {"type": "object"}} | ({} if route.example is None else {"example": route.example})
+        operation["requestBody"] = {"required": True, "content": {"application/json": content}}
     return operation
 
 

@@ -22,6 +22,7 @@ from tenantry.foundation.problems import NotFound, Problem
 from tenantry.foundation.refusals import OrgClosed
 from tenantry.foundation.security.turns import spend_turns, spent
 from tenantry.foundation.work import OrgWork, Work
+from tenantry.orgs.actions.members import may_add_member
 from tenantry.orgs.events import InviteResent, InviteRevoked, InviteSent
 from tenantry.orgs.inputs import INVITE_MAILS, INVITE_MAILS_OF_ADDRESS, INVITE_MAILS_OF_ORG
 from tenantry.orgs.models import INVITE_LIFE, MOST_PENDING, Claim, Invite, Placed, may_govern
@@ -44,13 +45,15 @@ class Known(msgspec.Struct, frozen=True):
     waiting: int
     pending_id: UUID | None
     pending_role: Role | None
+    pending_lives: bool
+    """Whether it can still be accepted, so that there is room for that one already."""
 
 
 known_of = one(
     Known,
     """
     with pending as (
-        select id, role
+        select id, role, expires_at > tenantry.now() as lives
           from tenantry.invites
          where org_id = tenantry.org()
            and email_key = :email_key
@@ -66,11 +69,11 @@ known_of = one(
               from tenantry.invites
              where org_id = tenantry.org()
                and status = 'pending') as waiting,
-           pending.id as pending_id, pending.role as pending_role
+           pending.id as pending_id, pending.role as pending_role, coalesce(pending.lives, false) as pending_lives
       from (select) as always
       left join pending on true
     """,
-    not_null=("member", "waiting"),
+    not_null=("member", "waiting", "pending_lives"),
 )
 
 keep_invite = one(
@@ -105,6 +108,8 @@ async def invite(work: OrgWork, *, address: MailAddress, role: Role) -> Placed:
         _refuse_above(work, known.pending_role)
     elif known.waiting >= MOST_PENDING:
         raise TooManyInvites
+    if not known.pending_lives:
+        await may_add_member.ask(work, work.org, 1)
     muted = await _muted(work, address.key)
     given = {"email": address.typed, "role": role, "muted": muted, "life": INVITE_LIFE}
     if known.pending_id is None:
@@ -212,6 +217,8 @@ async def resend_invite(work: OrgWork, *, invite_id: UUID) -> Invite:
     known = await _no_member(work, claim.email_key)
     if claim.status == "expired" and known.waiting >= MOST_PENDING:
         raise TooManyInvites
+    if not known.pending_lives:
+        await may_add_member.ask(work, work.org, 1)
     muted = await _muted(work, claim.email_key)
     sent = await renew_invite(work, id=claim.id, email=claim.email, role=claim.role, muted=muted, life=INVITE_LIFE)
     work.record(InviteResent(org_id=work.org, **_facts(sent)), details=_asked(claim.email, claim.email_key))

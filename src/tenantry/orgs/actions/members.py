@@ -19,7 +19,9 @@ from tenantry.orgs.permissions import MEMBERS_LEAVE, MEMBERS_WRITE, ORG_TRANSFER
 from tenantry.orgs.problems import AboveYou, NotOwner, TooManyMembers
 
 may_add_member: Question[[UUID, int], None] = Question(
-    "may_add_member", "May this organization have so many more members? Whoever says no raises why.", settle=nothing
+    "may_add_member",
+    "May this organization have so many more members, or invites to become one? Whoever says no raises why.",
+    settle=nothing,
 )
 
 # one after the other, so that each counts the members of those before it

@@ -15,7 +15,7 @@ from tenantry.foundation.data.ids import ORG_ID, USER_ID
 from tenantry.foundation.listing import ListAnswer, ListQuery
 from tenantry.foundation.net.address import read_address
 from tenantry.foundation.permission import ONESELF, Role
-from tenantry.foundation.problems import FieldError, Invalid, NotFound, Problem
+from tenantry.foundation.problems import FieldError, Invalid, NotFound, PlanNeeded, Problem
 from tenantry.foundation.refusals import OrgClosed
 from tenantry.foundation.routes import Answered
 from tenantry.foundation.security.limits import RateLimited
@@ -167,7 +167,7 @@ async def invites(work: OrgWork, query: InviteQuery) -> InviteList:
     requires=MEMBERS_INVITE,
     status=201,
     also={200: INVITE},
-    problems=(AboveYou, AlreadyMember, TooManyInvites, RateLimited),
+    problems=(AboveYou, AlreadyMember, PlanNeeded, TooManyInvites, RateLimited),
     example={"email": "bob@example.com", "role": "member"},
     answer_example=INVITE,
 )
@@ -225,7 +225,7 @@ async def revoke_invite(work: OrgWork, invite: UUID) -> None:
     "/orgs/{org}/invites/{invite}/resend",
     requires=MEMBERS_INVITE,
     ids={"invite": INVITE_ID},
-    problems=(AboveYou, AlreadyMember, AlreadyInvited, InviteSettled, TooManyInvites, RateLimited),
+    problems=(AboveYou, AlreadyMember, AlreadyInvited, InviteSettled, PlanNeeded, TooManyInvites, RateLimited),
     answer_example=INVITE,
 )
 async def resend_invite(work: OrgWork, invite: UUID) -> InviteView:
@@ -243,7 +243,16 @@ async def offers(call: Call, query: OfferQuery) -> OfferList:
 @routes.post(
     "/invites/acceptance",
     requires=ONESELF,
-    problems=(LinkInvalid, NotFound, InviteForAnother, InviteVoid, AlreadyMember, TooManyMembers, OrgClosed),
+    problems=(
+        LinkInvalid,
+        NotFound,
+        InviteForAnother,
+        InviteVoid,
+        AlreadyMember,
+        PlanNeeded,
+        TooManyMembers,
+        OrgClosed,
+    ),
     example={"token": "AZOX1vK0c2i0bG9uZw.c2lnbmF0dXJl"},
     answer_example=JOINED,
 )

@@ -1,0 +1,1 @@
+"""Billing: what organizations pay for, as Stripe has it, and what that lets them do."""

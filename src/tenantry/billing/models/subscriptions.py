@@ -1,0 +1,129 @@
+"""Subscriptions as they are kept: what Stripe says of one, and which of several counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+
+import msgspec
+
+from tenantry.billing.stripe import shapes
+
+PLAN, PLAN_VERSION = "tenantry_plan", "tenantry_plan_version"
+"""In the metadata of a price at Stripe: the plan that it is of, and which version of that plan."""
+OVER = frozenset(("canceled", "incomplete_expired"))
+"""Statuses that nothing comes after."""
+NOT_LIVE = OVER | {"incomplete"}
+"""Statuses in which a subscription keeps no place from another one; what is not known keeps it."""
+
+
+class Subscription(msgspec.Struct, frozen=True):
+    """A subscription of an organization, as Stripe had it when it was last asked."""
+
+    id: str
+    customer_id: str
+    status: str
+    plan_key: str | None
+    plan_version: str | None
+    price_id: str | None
+    item_id: str | None
+    quantity: int
+    period_start: datetime | None
+    period_end: datetime | None
+    trial_end: datetime | None
+    cancel_at: datetime | None
+    cancel_at_period_end: bool
+    ended_at: datetime | None
+    past_due_since: datetime | None
+    latest_invoice_id: str | None
+    collection_paused: bool
+    collection_resumes_at: datetime | None
+    created_at: datetime
+    trial_told_for: datetime | None = None
+    duplicate_of: str | None = None
+    fetched: int = 0
+
+    @property
+    def live(self) -> bool:
+        """Whether it keeps its organization from having another one."""
+        return self.status not in NOT_LIVE
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing comes after it."""
+        return self.status in OVER
+
+
+_BESIDE = frozenset(("fetched", "trial_told_for", "latest_invoice_id"))
+"""What of a row is no news to anybody."""
+
+
+def as_kept(told: shapes.Subscription, known: Subscription | None, *, fetched: int) -> Subscription:
+    """The row that what Stripe said makes; of what was known, only what Stripe does not say is carried over."""
+    item = told.items.data[0] if told.items.data else None
+    price = None if item is None else item.price
+    plan = {} if price is None else price.metadata
+    return Subscription(
+        id=told.id,
+        customer_id=told.customer,
+        status=told.status,
+        plan_key=plan.get(PLAN),
+        plan_version=plan.get(PLAN_VERSION),
+        price_id=None if price is None else price.id,
+        item_id=None if item is None else item.id,
+        quantity=1 if item is None or item.quantity is None else item.quantity,
+        period_start=moment(_period(told, "current_period_start")),
+        period_end=moment(_period(told, "current_period_end")),
+        trial_end=moment(told.trial_end),
+        cancel_at=moment(told.cancel_at),
+        cancel_at_period_end=told.cancel_at_period_end,
+        ended_at=moment(told.ended_at),
+        past_due_since=_past_due_since(told, known),
+        latest_invoice_id=shapes.id_of(told.latest_invoice),
+        collection_paused=told.pause_collection is not None,
+        collection_resumes_at=None if told.pause_collection is None else moment(told.pause_collection.resumes_at),
+        created_at=datetime.fromtimestamp(told.created, UTC),
+        trial_told_for=None if known is None else known.trial_told_for,
+        duplicate_of=None if known is None else known.duplicate_of,
+        fetched=fetched,
+    )
+
+
+def moment(seconds: int | None) -> datetime | None:
+    """A moment as Stripe writes it."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+def _period(told: shapes.Subscription, field: str) -> int | None:
+    """The period's edge: on the items since Stripe's `basil`, on the subscription before; with several items, theirs
+    that comes first."""
+    edges = [edge for item in told.items.data if (edge := getattr(item, field)) is not None]
+    whole: int | None = getattr(told, field)
+    return min(edges, default=whole)
+
+
+def _past_due_since(told: shapes.Subscription, known: Subscription | None) -> datetime | None:
+    """Since when a payment is missing: said by the unpaid invoice, so that it is the same whoever hears of it first.
+
+    The next period's invoice does not begin it anew.
+    """
+    if told.status != "past_due":
+        return None
+    invoice = told.latest_invoice if isinstance(told.latest_invoice, shapes.Invoice) else None
+    since = moment(_period(told, "current_period_start"))
+    if invoice is not None:
+        since = moment(invoice.status_transitions.finalized_at or invoice.created)
+    before = None if known is None else known.past_due_since
+    return min((one for one in (since, before) if one is not None), default=None)
+
+
+def changed_fields(before: Subscription, after: Subscription) -> tuple[str, ...]:
+    """What of a subscription is another than before, as far as it is news."""
+    names = (name for name in Subscription.__struct_fields__ if name not in _BESIDE)
+    return tuple(name for name in names if getattr(before, name) != getattr(after, name))
+
+
+def settle_duplicates(rows: Iterable[Subscription]) -> Mapping[str, str | None]:
+    """Which subscription each of an organization's live ones doubles: all but the oldest of them double that one."""
+    live = sorted((row for row in rows if row.live), key=lambda row: (row.created_at, row.id))
+    return {row.id: None if row is live[0] else live[0].id for row in live}

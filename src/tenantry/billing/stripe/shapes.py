@@ -1,0 +1,264 @@
+"""What Stripe answers, as far as we read it; whatever else is in an answer is left alone."""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+import msgspec
+
+Thing = TypeVar("Thing")
+Metadata = dict[str, str]
+
+
+class Listed(msgspec.Struct, Generic[Thing], frozen=True):
+    """A page of a list."""
+
+    data: list[Thing]
+    has_more: bool = False
+
+
+class Customer(msgspec.Struct, frozen=True):
+    """Who pays; of one that was deleted only that is said."""
+
+    id: str
+    livemode: bool = False
+    deleted: bool = False
+    metadata: Metadata = {}
+
+
+class Recurring(msgspec.Struct, frozen=True):
+    """How often a price is due."""
+
+    interval: str
+    interval_count: int = 1
+
+
+class Price(msgspec.Struct, frozen=True):
+    """What one of something costs."""
+
+    id: str
+    product: str = ""
+    active: bool = True
+    currency: str = ""
+    unit_amount: int | None = None
+    lookup_key: str | None = None
+    recurring: Recurring | None = None
+    metadata: Metadata = {}
+
+
+class Product(msgspec.Struct, frozen=True):
+    """What is sold."""
+
+    id: str
+    name: str = ""
+    active: bool = True
+    metadata: Metadata = {}
+
+
+class Feature(msgspec.Struct, frozen=True):
+    """What a product lets its buyer do."""
+
+    id: str
+    lookup_key: str
+    name: str = ""
+    active: bool = True
+
+
+class ProductFeature(msgspec.Struct, frozen=True):
+    """That a product has a feature."""
+
+    id: str
+    entitlement_feature: Feature
+
+
+class Item(msgspec.Struct, frozen=True):
+    """What a subscription is to, and how much of it."""
+
+    id: str
+    price: Price
+    quantity: int | None = None
+    current_period_start: int | None = None
+    current_period_end: int | None = None
+
+
+class Transitions(msgspec.Struct, frozen=True):
+    """When an invoice became what it is."""
+
+    finalized_at: int | None = None
+    paid_at: int | None = None
+    voided_at: int | None = None
+    marked_uncollectible_at: int | None = None
+
+
+class _SubscriptionDetails(msgspec.Struct, frozen=True):
+    subscription: str | _Named | None = None
+
+
+class _Named(msgspec.Struct, frozen=True):
+    id: str
+
+
+class _Parent(msgspec.Struct, frozen=True):
+    subscription_details: _SubscriptionDetails | None = None
+
+
+class Line(msgspec.Struct, frozen=True):
+    """A line of an invoice."""
+
+    amount: int
+    description: str | None = None
+    id: str = ""
+    quantity: int | None = None
+
+
+class Invoice(msgspec.Struct, frozen=True):
+    """What is or was to be paid."""
+
+    id: str
+    currency: str
+    created: int
+    customer: str | _Named | None = None
+    number: str | None = None
+    status: str | None = None
+    total: int = 0
+    subtotal: int = 0
+    amount_due: int = 0
+    amount_paid: int = 0
+    amount_remaining: int = 0
+    attempt_count: int = 0
+    next_payment_attempt: int | None = None
+    hosted_invoice_url: str | None = None
+    invoice_pdf: str | None = None
+    due_date: int | None = None
+    status_transitions: Transitions = Transitions()
+    parent: _Parent | None = None
+    lines: Listed[Line] = msgspec.field(default_factory=lambda: Listed([]))
+
+    @property
+    def subscription_id(self) -> str | None:
+        """The subscription that it is for, if it is for one."""
+        details = None if self.parent is None else self.parent.subscription_details
+        return None if details is None else id_of(details.subscription)
+
+
+class Preview(msgspec.Struct, frozen=True):
+    """An invoice that is none yet."""
+
+    currency: str
+    total: int = 0
+    subtotal: int = 0
+    amount_due: int = 0
+    lines: Listed[Line] = msgspec.field(default_factory=lambda: Listed([]))
+
+
+class PauseCollection(msgspec.Struct, frozen=True):
+    """That invoices are not collected for now."""
+
+    behavior: str = ""
+    resumes_at: int | None = None
+
+
+class Subscription(msgspec.Struct, frozen=True):
+    """What somebody pays for again and again."""
+
+    id: str
+    customer: str
+    status: str
+    created: int
+    items: Listed[Item]
+    livemode: bool = False
+    cancel_at: int | None = None
+    cancel_at_period_end: bool = False
+    canceled_at: int | None = None
+    ended_at: int | None = None
+    trial_end: int | None = None
+    latest_invoice: str | Invoice | None = None
+    pause_collection: PauseCollection | None = None
+    current_period_start: int | None = None
+    current_period_end: int | None = None
+    metadata: Metadata = {}
+
+
+class Session(msgspec.Struct, frozen=True):
+    """A page of Stripe's on which somebody subscribes."""
+
+    id: str
+    status: str | None = None
+    payment_status: str | None = None
+    url: str | None = None
+    customer: str | None = None
+    subscription: str | None = None
+    expires_at: int | None = None
+    client_reference_id: str | None = None
+
+
+class PortalSession(msgspec.Struct, frozen=True):
+    """A page of Stripe's on which a customer looks after their billing."""
+
+    id: str
+    url: str
+
+
+class Refund(msgspec.Struct, frozen=True):
+    """Money that goes back."""
+
+    id: str
+    amount: int
+    status: str | None = None
+
+
+class Charge(msgspec.Struct, frozen=True):
+    """Money that was taken."""
+
+    id: str
+    amount_refunded: int = 0
+    disputed: bool = False
+
+
+class PaymentIntent(msgspec.Struct, frozen=True):
+    """A payment, tried once or more often."""
+
+    id: str
+    customer: str | None = None
+    latest_charge: str | Charge | None = None
+
+
+class _PaidWith(msgspec.Struct, frozen=True):
+    payment_intent: str | None = None
+
+
+class InvoicePayment(msgspec.Struct, frozen=True):
+    """That a payment was for an invoice."""
+
+    id: str
+    invoice: str
+    status: str = ""
+    payment: _PaidWith = _PaidWith()
+
+
+class Payment(msgspec.Struct, frozen=True):
+    """What became of a payment after it was made, and of which invoices it was."""
+
+    id: str
+    customer: str | None
+    invoices: tuple[str, ...]
+    refunded: int
+    disputed: bool
+
+
+class _About(msgspec.Struct, frozen=True):
+    object: _Named
+
+
+class Happened(msgspec.Struct, frozen=True):
+    """Something that Stripe remembers for a month."""
+
+    id: str
+    created: int
+    data: _About
+
+
+def id_of(told: object) -> str | None:
+    """The id of what stands as an id or whole."""
+    found = told if told is None or isinstance(told, str) else getattr(told, "id", None)
+    return found if isinstance(found, str) else None

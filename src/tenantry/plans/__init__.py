@@ -1,0 +1,7 @@
+"""Plans: what each of them has, which one an organization is on, and what it may do therefore."""
+
+from __future__ import annotations
+
+from tenantry.plans.actions import require_feature, require_room, requires_feature
+
+__all__ = ["require_feature", "require_room", "requires_feature"]

@@ -1,0 +1,36 @@
+"""What plans are, and what an organization is entitled to by them: rows and rules, a file a noun."""
+
+from __future__ import annotations
+
+from tenantry.plans.models.catalogue import EVERYTHING, MOST_VALUE, Catalogue, Plan, Price, Seats
+from tenantry.plans.models.entitlements import (
+    HOLDINGS,
+    OVERRIDES,
+    SEATS,
+    Entitled,
+    Entitlement,
+    Given,
+    GivenAs,
+    Reason,
+    Source,
+    entitled,
+)
+
+__all__ = [
+    "EVERYTHING",
+    "HOLDINGS",
+    "MOST_VALUE",
+    "OVERRIDES",
+    "SEATS",
+    "Catalogue",
+    "Entitled",
+    "Entitlement",
+    "Given",
+    "GivenAs",
+    "Plan",
+    "Price",
+    "Reason",
+    "Seats",
+    "Source",
+    "entitled",
+]
