@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 import aiohttp
-
 import stripe
+
 from tenantry.billing.stripe.errors import Declined, Misconfigured, Refused, StripeFailed, Unreachable
 
 MOST_BYTES = 8 * 1024 * 1024
