@@ -15,6 +15,7 @@ from closing import close, closed, id_of, purge, reopen, sign_in
 
 from tenantry.accounts import actions, domain
 from tenantry.audit.domain import domain as audit
+from tenantry.billing.domain import domain as billing
 from tenantry.foundation.call import Actor, Call
 from tenantry.foundation.data.sql import run
 from tenantry.foundation.domain import BadDomains, Domain, Registry
@@ -26,6 +27,7 @@ from tenantry.foundation.refusals import SessionEnded
 from tenantry.foundation.runtime import Runtime
 from tenantry.foundation.work import PersonWork, SystemWork
 from tenantry.orgs.domain import domain as orgs
+from tenantry.plans.domain import domain as plans
 from tenantry.testing import Client, HandClock, Installation, installed
 from tenantry.testing.installation import PASSWORD
 
@@ -345,7 +347,7 @@ async def test_a_plugins_tables_come_before_those_they_refer_to(database_url: st
         needs=("accounts",),
         tables={"notes": anonymized(forget_author, why="others read them on"), "likes": erased(unlike)},
     )
-    known = Registry((domain.domain, orgs, audit, notes))
+    known = Registry((domain.domain, orgs, plans, billing, audit, notes))
     clock = HandClock(tmp_path / "clock")
     async with installed(database_url, tmp_path, registry=known, environ=clock.environ) as house:
         ada, bob = await closed(house, "ada@example.com"), await house.person("bob@example.com")

@@ -70,12 +70,6 @@ async def test_a_link_works_once(team: Team) -> None:
     assert (await team.owner.get(path)).code == "export_gone"
 
 
-async def test_looking_at_a_link_does_not_use_it_up(team: Team) -> None:
-    path = await _link(team.owner, team)
-    assert (await team.owner.request("HEAD", path)).status == 405
-    await _taken(team.owner, path)
-
-
 async def test_a_link_is_for_whoever_asked_and_in_their_organization(team: Team, house: Installation) -> None:
     path = await _link(team.owner, team)
     assert (await team.admin.get(path)).code == "export_gone"

@@ -101,6 +101,7 @@ class Pocket:
             "audit.audit_log": lambda who: {"org": self._org(who)},
             "audit.ask_audit_export": lambda who: {"org": self._org(who)},
             "audit.take_audit_export": self._with_audit_link,
+            "plans.entitlements": lambda who: {"org": self._org(who)},
         } | {
             f"orgs.{name}": lambda who: {"org": self._org(who)}
             for name in ("org", "change_org", "members", "invites", "invite", "invite_many", "close_org")
@@ -108,7 +109,7 @@ class Pocket:
 
     def visitor(self, operation: str) -> Tokens:
         """Tokens of a new device, so that a request that signs out spoils no other; of a new person where need be."""
-        alone = operation in self._changing or operation.startswith(("orgs.", "audit."))
+        alone = operation in self._changing or operation.startswith(("orgs.", "audit.", "plans."))
         return self._join() if alone else self._sign_in()
 
     def fitting(self, operation: str, body: Mapping[str, Any], who: Tokens) -> Members:

@@ -105,7 +105,10 @@ UNSPEAKABLE = {
     ("audit.ask_audit_export", "invalid body.actor"): "an id has a check of its own",
     ("audit.ask_audit_export", "invalid body.target"): "the same",
     ("audit.take_audit_export", "export_gone"): "which links exist",
+    ("billing.take_notice", "billing_off"): "whether billing is set up",
 }
+# what no request by hand can succeed at here
+OF_MACHINES = {"billing.take_notice": "Stripe signs it, and here no secret is set"}
 # what may be refused wherever a path names rows: whether they exist, to whom, and what became of them
 OF_ROWS = ("not_found", "forbidden", "org_closed", "session_ended")
 
@@ -173,8 +176,9 @@ def test_every_operation_was_fuzzed_and_succeeded_at_least_once(
     for role in ROLES:
         assert findings[role].ran == served
         assert findings[role].requests > CASES // len(ROLES)
-    assert findings["somebody"].succeeded == served
-    assert findings["nobody"].succeeded == {route.name for route in house.registry.routes if route.public}
+    by_hand = served - OF_MACHINES.keys()
+    assert findings["somebody"].succeeded == by_hand
+    assert findings["nobody"].succeeded == by_hand & {route.name for route in house.registry.routes if route.public}
 
 
 def test_nothing_was_answered_with_a_server_error(findings: dict[str, Findings], tally: Tally) -> None:
@@ -241,7 +245,7 @@ def _closed_to(house: Installation, role: str) -> set[tuple[str, str]]:
 
 
 def _of_rows(house: Installation) -> set[tuple[str, str]]:
-    of_orgs = {route.name for route in house.registry.routes if route.name.startswith(("orgs.", "audit."))}
+    of_orgs = {route.name for route in house.registry.routes if route.in_org or route.name.startswith("orgs.")}
     return {(name, code) for name in of_orgs for code in OF_ROWS}
 
 

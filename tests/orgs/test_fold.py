@@ -81,7 +81,7 @@ def _sorted(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 async def _at(house: Installation, org_id: UUID, at: datetime) -> Plain:
     async with SystemWork(as_house(house), reason="a test", reading=True) as work:
         tables: Tables = await fold(work, house.registry.folds, org_id=org_id, at=at)
-    return {name: _sorted(map(msgspec.structs.asdict, rows)) for name, rows in tables.items()}
+    return {name: _sorted(map(msgspec.structs.asdict, tables[name])) for name in FOLDED}
 
 
 @pytest.mark.parametrize("seed", SEEDS)

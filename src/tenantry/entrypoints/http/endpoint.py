@@ -21,7 +21,7 @@ from tenantry.foundation.denials import remember_denial
 from tenantry.foundation.logs import on_behalf_of
 from tenantry.foundation.net.address import read_address
 from tenantry.foundation.pages import Download
-from tenantry.foundation.problems import Malformed, MatchNeeded, MethodNotAllowed, NotFound, Problem, Unavailable
+from tenantry.foundation.problems import Malformed, MatchNeeded, NotFound, Problem, Unavailable
 from tenantry.foundation.raw import Raw
 from tenantry.foundation.routes import Answered, Route, Versioned, id_parameters
 from tenantry.foundation.runtime import Runtime
@@ -47,9 +47,6 @@ def endpoint(route: Route, runtime: Runtime) -> Endpoint:
 
     async def handle(scope: dict[str, Any], receive: Any, arrival: Arrival) -> Reply:
         call = await calling(route, runtime, arrival)
-        if arrival.method == "HEAD" and route.answer is Download:
-            # a look would use up a link that is good for once
-            raise MethodNotAllowed(headers={"allow": route.method})
         given = await _input(route, scope, receive, arrival, call.actor)
         answer = await perform(route, call, given, arrival)
         return _reply(route, answer, arrival, scope["path"], call.actor)
