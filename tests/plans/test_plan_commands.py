@@ -105,6 +105,7 @@ async def test_an_organization_is_given_values_of_its_own_and_they_are_lifted(ho
         (("give", "--org", "{org}", "--plan", "gone"), 1, "no such plan"),
         (("give", "--org", "{org}", "--plan", "pro", "--seats", "0"), 2, "--seats is 1 or more"),
         (("give", "--org", "{org}", "--plan", "pro", "--until", "soon"), 2, "--until is a moment"),
+        (("give", "--org", "{org}", "--plan", "pro", "--until", "9999-12-31T23:00:00-14:00"), 2, "--until is a moment"),
         (("take", "--org", "{org}"), 1, "was given no such thing"),
         (("lift", "--org", "{org}", "--key", "seats"), 1, "was given no such thing"),
         (("override", "--org", "{org}", "--key", "gone", "--value", "1", "--reason", "x"), 1, "no feature or limit"),

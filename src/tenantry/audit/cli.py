@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
@@ -16,6 +16,7 @@ from tenantry.foundation.call import Call
 from tenantry.foundation.command import BadUsage, Command, Option
 from tenantry.foundation.data.ids import ORG_ID, IdKind
 from tenantry.foundation.denials import Doing, remember, settle
+from tenantry.foundation.instants import read_instant
 from tenantry.foundation.work import SystemWork
 
 OPERATOR = "an operator reads the audit log"
@@ -133,9 +134,8 @@ def _moment(text: str | None) -> datetime | None:
     if text is None:
         return None
     try:
-        moment = datetime.fromisoformat(text)
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except (ValueError, OverflowError) as error:
+        return read_instant(text)
+    except ValueError as error:
         raise BadUsage(f"{text} is not a moment") from error
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from tenantry.audit.permissions import AUDIT_READ
 from tenantry.audit.problems import AuditExportTooLarge, ExportGone, TooManyAuditExports
 from tenantry.foundation.call import Call
 from tenantry.foundation.data.ids import EVENT_ID, ORG_ID, USER_ID, IdKind
+from tenantry.foundation.instants import in_utc
 from tenantry.foundation.listing import ListAnswer, ListQuery
 from tenantry.foundation.pages import Download
 from tenantry.foundation.problems import FieldError, Invalid
@@ -189,11 +190,7 @@ def _given(content: Any) -> Any:
 
 
 def _instant(given: datetime | None, at: str) -> datetime | None:
-    """The instant in UTC, which no offset may move out of the calendar."""
-    try:
-        return None if given is None else given.astimezone(UTC)
-    except OverflowError as error:
-        raise Invalid(errors=(FieldError(at, "is out of range"),)) from error
+    return None if given is None else in_utc(given, at)
 
 
 def _id(text: str | None, kind: IdKind | None, at: str) -> UUID | None:

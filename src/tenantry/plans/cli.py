@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -11,6 +11,7 @@ import msgspec
 from tenantry.foundation.call import Call
 from tenantry.foundation.command import BadUsage, Command, Option
 from tenantry.foundation.data.ids import ORG_ID
+from tenantry.foundation.instants import read_instant
 from tenantry.foundation.work import SystemWork
 from tenantry.plans import actions, queries
 from tenantry.plans.settings import PlanSettings
@@ -169,10 +170,9 @@ def _moment(given: str | None) -> datetime | None:
     if given is None:
         return None
     try:
-        found = datetime.fromisoformat(given)
+        return read_instant(given)
     except ValueError as error:
         raise BadUsage("--until is a moment such as 2026-12-31T00:00:00Z") from error
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 commands = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -17,6 +17,7 @@ from tenantry.foundation.data.ids import ORG_ID
 from tenantry.foundation.domain import Registry
 from tenantry.foundation.events.folding import Tables, Unfoldable, fold
 from tenantry.foundation.events.versions import Unreadable
+from tenantry.foundation.instants import read_instant
 from tenantry.foundation.work import SystemWork
 
 Shown = dict[str, list[dict[str, Any]]]
@@ -74,9 +75,8 @@ class _Folded:
 
 def _instant(text: str) -> datetime:
     try:
-        instant = datetime.fromisoformat(text)
-        return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
-    except (ValueError, OverflowError) as error:
+        return read_instant(text)
+    except ValueError as error:
         raise typer.BadParameter("is no time", param_hint="--at") from error
 
 

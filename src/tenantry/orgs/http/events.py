@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -13,8 +13,8 @@ from tenantry.foundation.events import in_org
 from tenantry.foundation.events.in_org import Filters, Happened, Order
 from tenantry.foundation.events.log import Position, horizon_now
 from tenantry.foundation.events.outside import actor_of, data_outside, details_outside
+from tenantry.foundation.instants import in_utc
 from tenantry.foundation.listing import LONGEST_CURSOR, BadCursor, ListAnswer, ListQuery
-from tenantry.foundation.problems import FieldError, Invalid
 from tenantry.foundation.streams import MOST_AT_ONCE, Streamed, Told
 from tenantry.foundation.wire import Wire
 from tenantry.foundation.work import OrgWork
@@ -173,10 +173,4 @@ def _filters(query: EventQuery) -> Filters:
 
 
 def _instant(name: str, given: datetime | UnsetType) -> datetime | None:
-    """The instant in UTC, which no offset may move out of the calendar."""
-    if given is UNSET:
-        return None
-    try:
-        return given.astimezone(UTC)
-    except OverflowError as error:
-        raise Invalid(errors=(FieldError(f"query.{name}", "is out of range"),)) from error
+    return None if given is UNSET else in_utc(given, f"query.{name}")
