@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 
-from bench import bundle, jobs, log, me, orgs, passwords, refresh, shed, start
+from bench import bundle, jobs, log, me, notices, orgs, passwords, refresh, shed, start
 from bench.cores import split
 from bench.database import postgres
 from bench.processes import BenchFailed
@@ -28,6 +28,7 @@ BENCHES: dict[str, Callable[[Stage], Outcome]] = {
     "bundle": bundle.run,
     "jobs": jobs.run,
     "log": log.run,
+    "notices": notices.run,
 }
 
 
@@ -57,7 +58,7 @@ def arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, help="windows for each target, taking turns (5)")
     parser.add_argument("--connections", type=int, default=16, help="for me and refresh (16)")
     parser.add_argument("--targets", default=",".join(EVERY), help=f"of {','.join(EVERY)}")
-    parser.add_argument("--quick", action="store_true", help="jobs: shorter waits, to see whether it runs at all")
+    parser.add_argument("--quick", action="store_true", help="jobs, notices: less of it, to see whether it runs at all")
     parser.add_argument("--history", action="store_true", help="jobs: also beside a million dead letters")
     parser.add_argument("--strict", action="store_true", help="exit 1 when a goal is missed")
     asked = parser.parse_args(words)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tenantry.foundation.security.secret import Secret
     from tenantry.foundation.wire import Wire
     from tenantry.foundation.work import OrgWork, PersonWork, SystemWork, Work
-    from tenantry.plans import require_feature, require_room, requires_feature
+    from tenantry.plans import require_feature, require_room, require_within, requires_feature
     from tenantry.settings import Settings, says
 
 _HOMES = {
@@ -56,7 +56,7 @@ _HOMES = {
     "foundation.security.secret": ("Secret",),
     "foundation.wire": ("Wire",),
     "foundation.work": ("OrgWork", "PersonWork", "SystemWork", "Work"),
-    "plans": ("require_feature", "require_room", "requires_feature"),
+    "plans": ("require_feature", "require_room", "require_within", "requires_feature"),
     "settings": ("Settings", "says"),
 }
 _HOME = {name: f"tenantry.{module}" for module, names in _HOMES.items() for name in names}
@@ -129,6 +129,7 @@ __all__ = [
     "one",
     "require_feature",
     "require_room",
+    "require_within",
     "requires_feature",
     "run",
     "says",

@@ -143,7 +143,8 @@ def _master_keys(settings: Settings) -> MasterKeys:
 
 
 def _mailer(settings: Settings, registry: Registry, clock: Clock) -> Mailer:
-    letters = Letters(registry.letters, product=settings.product_name)
+    # the last domain first: a plugin's own words come before core's
+    letters = Letters(tuple(reversed(registry.letters)), product=settings.product_name)
     try:
         sender = sender_of(settings.mail_from or "no-reply@localhost")
     except ValueError as error:

@@ -169,8 +169,13 @@ def read_settings(
         settings=settings,
         sections={kind: section for kind, section in read.items() if section is not None},
         sources={name: source for name, (_, source) in found.items()},
-        unknown=tuple(sorted(name for name in found if name.removesuffix("_FILE") not in known)),
+        unknown=tuple(sorted(name for name in found if not {name, name.removesuffix("_FILE")} & known)),
     )
+
+
+def variables_given(*, environ: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")) -> dict[str, str]:
+    """Our variables as they are set, empty ones included."""
+    return {name: value for name, (value, _) in _given(environ, dotenv).items()}
 
 
 def plugins_named(*, environ: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")) -> tuple[str, ...]:

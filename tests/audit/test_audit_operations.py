@@ -27,6 +27,8 @@ WRITES = {
     for route in build_registry().routes
     if route.method != "GET" and "raw" not in route.takes
 }
+# what these leave once they are allowed takes a Stripe: `tests/billing/test_billing_audit.py`
+ASK_STRIPE = {operation for operation, route in WRITES.items() if route.tag == "billing"}
 
 
 @dataclass
@@ -310,7 +312,7 @@ async def stage(house: Installation) -> Stage:
     return Stage(house, await house.team())
 
 
-@pytest.mark.parametrize("operation", sorted(WRITES))
+@pytest.mark.parametrize("operation", sorted(WRITES.keys() - ASK_STRIPE))
 async def test_what_is_allowed_leaves_its_rows_and_no_other(stage: Stage, operation: str) -> None:
     assert operation in ALLOWED, "say what this operation leaves in the audit log"
     actions, ask = ALLOWED[operation]
@@ -367,7 +369,7 @@ async def _denied(stage: Stage, operation: str, route: Route) -> tuple[Client, R
 
 def test_every_operation_is_denied_to_somebody_or_the_list_says_why_not() -> None:
     assert NEVER_DENIED.keys() <= WRITES.keys()
-    assert ALLOWED.keys() == WRITES.keys()
+    assert ALLOWED.keys() == WRITES.keys() - ASK_STRIPE
 
 
 async def test_what_is_rolled_back_leaves_no_row_that_says_it_was_done(stage: Stage) -> None:

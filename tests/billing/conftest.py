@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from billing_kit import TinyStripe, environ, tiny_stripe
+from selling_kit import Shop, open_shop
 
 from tenantry.foundation.domain import Registry
 from tenantry.testing import Databases, Installation, installed
@@ -43,3 +44,10 @@ async def billing_house(
         ) as running,
     ):
         yield running
+
+
+@pytest.fixture
+async def shop(databases: Databases, registry: Registry, tmp_path: Path) -> AsyncIterator[Shop]:
+    """A shop of one's own."""
+    async with databases.fresh() as url, open_shop(url, tmp_path, registry) as open_:
+        yield open_

@@ -340,8 +340,8 @@ async def test_a_checkout_that_is_over_makes_room_for_the_next(
 ) -> None:
     for session, status, state in (("cs_1", "complete", "done"), ("cs_2", "expired", "expired")):
         await billed.rows(
-            "insert into tenantry.billing_intents (org_id, id, kind, key, params, state, foreign_id)"
-            " values ($1, gen_random_uuid(), 'checkout', $2, '{}', 'open', $2) returning id",
+            "insert into tenantry.billing_intents (org_id, id, kind, params, state, foreign_id)"
+            " values ($1, gen_random_uuid(), 'checkout', '{}', 'open', $2) returning id",
             org_uuid(team),
             session,
         )
@@ -349,6 +349,7 @@ async def test_a_checkout_that_is_over_makes_room_for_the_next(
         await _told(billed, "checkout.session.completed", {"id": session, "customer": customer})
         [row] = await billed.rows("select state from tenantry.billing_intents where foreign_id = $1", session)
         assert row["state"] == state
+    assert [one["completed"] for one in await billed.recorded("billing.checkout_ended")] == [True, False]
 
 
 async def test_a_poisoned_notice_is_a_dead_letter_and_the_others_go_on(

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from billing_kit import KEY, Asked, TinyStripe, event, invoice, subscription
+from billing_kit import KEY, Asked, TinyStripe, invoice, subscription
 
 from tenantry.billing import stripe
 from tenantry.billing.settings import BillingSettings
@@ -93,7 +93,7 @@ async def test_a_question_that_is_repeated_at_once_has_the_same_key(tiny: TinySt
 async def test_a_subscription_is_read_with_its_items_and_its_latest_invoice(tiny: TinyStripe, runtime: Any) -> None:
     tiny.has("subscriptions/sub_1", subscription("sub_1", "cus_1", latest_invoice=invoice("in_1", "cus_1")))
     told = await stripe.fetch_subscription(runtime, "sub_1")
-    assert tiny.asked[0].query == {"expand[0]": "latest_invoice"}
+    assert tiny.asked[0].query == {"expand[0]": "latest_invoice", "expand[1]": "schedule.phases.items.price"}
     assert (told.items.data[0].price.id, told.items.data[0].quantity) == ("price_pro", 3)
     assert getattr(told.latest_invoice, "number", None) == "A-1"
 
@@ -213,65 +213,13 @@ async def test_every_page_of_a_list_is_read(tiny: TinyStripe, runtime: Any) -> N
     assert tiny.asked[0].query["status"] == "all"
 
 
-async def test_what_changed_since_is_each_subscription_once(tiny: TinyStripe, runtime: Any) -> None:
-    told = [event("customer.subscription.updated", {"id": one}) for one in ("sub_1", "sub_2", "sub_1")]
-    tiny.has("events", {"data": told, "has_more": False})
-    assert [one async for one in stripe.subscriptions_changed_since(runtime, 5)] == ["sub_1", "sub_2"]
-    assert tiny.asked[0].query["created[gte]"] == "5"
-
-
-PRICE = {
-    "id": "price_1", "product": "prod_1", "active": True, "currency": "eur", "unit_amount": 1900, "lookup_key": "pro",
-    "recurring": {"interval": "month", "interval_count": 1}, "metadata": {"tenantry_plan": "pro"},
-}  # fmt: skip
-
-
-async def _put_price(runtime: Any, amount: int, **metadata: str) -> str:
-    price = await stripe.put_price(
-        runtime, "pro", key="k", product_id="prod_1", amount=amount, currency="eur", interval="month",
-        metadata={"tenantry_plan": "pro"} | metadata,
-    )  # fmt: skip
-    return price.id
-
-
-async def test_a_price_that_is_as_it_should_be_is_left_alone(tiny: TinyStripe, runtime: Any) -> None:
-    tiny.has("prices", {"data": [PRICE], "has_more": False})
-    assert await _put_price(runtime, 1900) == "price_1"
-    assert [one.method for one in tiny.asked] == ["GET"]
-
-
-async def test_a_price_that_costs_something_else_is_a_new_one_which_takes_the_name(
-    tiny: TinyStripe, runtime: Any
-) -> None:
-    async def turn(asked: Asked) -> None:
-        tiny.has("prices", PRICE | {"id": "price_2"} if asked.method == "POST" else {"data": [PRICE]})
-
-    tiny.before = turn
-    assert await _put_price(runtime, 2900) == "price_2"
-    made = tiny.asked[1].form
-    assert (made["unit_amount"], made["lookup_key"], made["transfer_lookup_key"]) == ("2900", "pro", "true")
-
-
-async def test_a_product_is_made_once_and_mended_when_it_differs(tiny: TinyStripe, runtime: Any) -> None:
-    tiny.has("products", {"id": "prod_1", "name": "Pro"})
-    await stripe.put_product(runtime, "prod_1", key="k", name="Pro", metadata={})
-    assert [(one.method, one.path) for one in tiny.asked] == [("GET", "products/prod_1"), ("POST", "products")]
-    tiny.has("products/prod_1", {"id": "prod_1", "name": "Pro", "active": True, "metadata": {}})
-    await stripe.put_product(runtime, "prod_1", key="k", name="Pro", metadata={})
-    assert len(tiny.asked) == 3
-    await stripe.put_product(runtime, "prod_1", key="k", name="Professional", metadata={})
-    assert (tiny.asked[-1].method, tiny.asked[-1].form["name"]) == ("POST", "Professional")
-
-
-async def test_a_feature_is_found_by_its_name_and_attached_once(tiny: TinyStripe, runtime: Any) -> None:
+async def test_a_feature_is_attached_once(tiny: TinyStripe, runtime: Any) -> None:
     known = {"id": "feat_1", "lookup_key": "sso", "name": "SSO", "active": True}
-    tiny.has("entitlements/features", {"data": [known]})
     tiny.has("products/prod_1/features", {"data": [{"id": "pf_1", "entitlement_feature": known}]})
-    feature = await stripe.put_feature(runtime, "sso", key="k", name="SSO")
-    await stripe.attach_feature(runtime, "prod_1", feature.id, key="k2")
-    assert [one.method for one in tiny.asked] == ["GET", "GET"]
+    await stripe.attach_feature(runtime, "prod_1", "feat_1", key="k2")
+    assert [one.method for one in tiny.asked] == ["GET"]
     tiny.has("products/prod_1/features", {"data": [], "id": "pf_2", "entitlement_feature": known})
-    await stripe.attach_feature(runtime, "prod_1", feature.id, key="k2")
+    await stripe.attach_feature(runtime, "prod_1", "feat_1", key="k2")
     assert tiny.asked[-1].form == {"entitlement_feature": "feat_1"}
 
 
@@ -290,7 +238,7 @@ async def test_a_feature_is_found_by_its_name_and_attached_once(tiny: TinyStripe
             ),
             "POST", "subscriptions/sub_1",
             {"items[0][id]": "si_1", "items[0][price]": "p2", "proration_behavior": "always_invoice",
-             "expand[0]": "latest_invoice"},
+             "expand[0]": "latest_invoice", "expand[1]": "schedule.phases.items.price"},
         ),
         (
             lambda run: stripe.preview_change(
@@ -304,11 +252,12 @@ async def test_a_feature_is_found_by_its_name_and_attached_once(tiny: TinyStripe
             lambda run: stripe.cancel_at_period_end(run, "sub_1", key="k", feedback="too_expensive"),
             "POST", "subscriptions/sub_1",
             {"cancel_at_period_end": "true", "cancellation_details[feedback]": "too_expensive",
-             "expand[0]": "latest_invoice"},
+             "expand[0]": "latest_invoice", "expand[1]": "schedule.phases.items.price"},
         ),
         (
             lambda run: stripe.resume_subscription(run, "sub_1", key="k"), "POST", "subscriptions/sub_1",
-            {"cancel_at_period_end": "false", "expand[0]": "latest_invoice"},
+            {"cancel_at_period_end": "false", "expand[0]": "latest_invoice",
+             "expand[1]": "schedule.phases.items.price"},
         ),
         (lambda run: stripe.end_subscription(run, "sub_1", prorate=True), "DELETE", "subscriptions/sub_1", {}),
         (

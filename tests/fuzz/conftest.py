@@ -84,32 +84,50 @@ class Pocket:
             "orgs.reopen_org": lambda *_: {"slug": self._slug},
         }
         # where each happens: an organization of the person's own, or the one that invites them
-        self._places: dict[str, Callable[[Tokens], dict[str, str]]] = {
-            "accounts.end_session": lambda _: {"session": self._session()},
-            "orgs.member": self._beside,
-            "orgs.change_role": self._beside,
-            "orgs.remove_member": self._beside,
-            "orgs.transfer_ownership": self._beside,
-            "orgs.leave": lambda who: self._beside(who, role="owner"),
-            "orgs.resend_invite": self._with_invite,
-            "orgs.revoke_invite": self._with_invite,
-            "orgs.decline_invite": lambda who: {"invite": self._invited(who)},
-            "orgs.reopen_org": self._closed_org,
-            "orgs.events": lambda who: {"org": self._org(who)},
-            "orgs.event_stream": lambda who: {"org": self._org(who)},
-            "orgs.job": self._with_job,
-            "audit.audit_log": lambda who: {"org": self._org(who)},
-            "audit.ask_audit_export": lambda who: {"org": self._org(who)},
-            "audit.take_audit_export": self._with_audit_link,
-            "plans.entitlements": lambda who: {"org": self._org(who)},
-        } | {
-            f"orgs.{name}": lambda who: {"org": self._org(who)}
-            for name in ("org", "change_org", "members", "invites", "invite", "invite_many", "close_org")
-        }
+        self._places: dict[str, Callable[[Tokens], dict[str, str]]] = (
+            {
+                "accounts.end_session": lambda _: {"session": self._session()},
+                "orgs.member": self._beside,
+                "orgs.change_role": self._beside,
+                "orgs.remove_member": self._beside,
+                "orgs.transfer_ownership": self._beside,
+                "orgs.leave": lambda who: self._beside(who, role="owner"),
+                "orgs.resend_invite": self._with_invite,
+                "orgs.revoke_invite": self._with_invite,
+                "orgs.decline_invite": lambda who: {"invite": self._invited(who)},
+                "orgs.reopen_org": self._closed_org,
+                "orgs.events": lambda who: {"org": self._org(who)},
+                "orgs.event_stream": lambda who: {"org": self._org(who)},
+                "orgs.job": self._with_job,
+                "audit.audit_log": lambda who: {"org": self._org(who)},
+                "audit.ask_audit_export": lambda who: {"org": self._org(who)},
+                "audit.take_audit_export": self._with_audit_link,
+                "plans.entitlements": lambda who: {"org": self._org(who)},
+            }
+            | {
+                f"billing.{name}": lambda who: {"org": self._org(who)}
+                for name in (
+                    "billing",
+                    "invoices",
+                    "open_checkout",
+                    "read_checkout",
+                    "open_portal",
+                    "preview",
+                    "change",
+                    "put_seats",
+                    "cancel",
+                    "resume",
+                )
+            }
+            | {
+                f"orgs.{name}": lambda who: {"org": self._org(who)}
+                for name in ("org", "change_org", "members", "invites", "invite", "invite_many", "close_org")
+            }
+        )
 
     def visitor(self, operation: str) -> Tokens:
         """Tokens of a new device, so that a request that signs out spoils no other; of a new person where need be."""
-        alone = operation in self._changing or operation.startswith(("orgs.", "audit.", "plans."))
+        alone = operation in self._changing or operation.startswith(("orgs.", "audit.", "plans.", "billing."))
         return self._join() if alone else self._sign_in()
 
     def fitting(self, operation: str, body: Mapping[str, Any], who: Tokens) -> Members:

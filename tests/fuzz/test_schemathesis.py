@@ -106,9 +106,28 @@ UNSPEAKABLE = {
     ("audit.ask_audit_export", "invalid body.target"): "the same",
     ("audit.take_audit_export", "export_gone"): "which links exist",
     ("billing.take_notice", "billing_off"): "whether billing is set up",
+    ("billing.open_checkout", "billing_off"): "the same",
+    ("billing.open_portal", "billing_off"): "the same",
+    ("billing.preview", "billing_off"): "the same",
+    ("billing.change", "billing_off"): "the same",
+    ("billing.put_seats", "billing_off"): "the same",
+    ("billing.cancel", "billing_off"): "the same",
+    ("billing.resume", "billing_off"): "the same",
+    ("billing.invoices", "bad_cursor"): "which cursors exist",
+    ("billing.preview", "invalid body"): "something of it is to be another than it is",
+    ("billing.change", "invalid body"): "the same",
+    ("billing.put_seats", "invalid body.seats"): "a whole number is written without a point",
+    ("billing.change", "invalid body.seats"): "the same",
+    ("billing.preview", "invalid body.seats"): "the same",
+    ("billing.open_checkout", "invalid body.seats"): "the same",
 }
+ASK_STRIPE = tuple(name for name, code in UNSPEAKABLE if code == "billing_off" and name != "billing.take_notice")
 # what no request by hand can succeed at here
-OF_MACHINES = {"billing.take_notice": "Stripe signs it, and here no secret is set"}
+OF_MACHINES = {
+    "billing.take_notice": "Stripe signs it, and here no secret is set",
+    "billing.read_checkout": "nobody has one where nothing is sold",
+    **dict.fromkeys(ASK_STRIPE, "it asks Stripe, and here there is none"),
+}
 # what may be refused wherever a path names rows: whether they exist, to whom, and what became of them
 OF_ROWS = ("not_found", "forbidden", "org_closed", "session_ended")
 

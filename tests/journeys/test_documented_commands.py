@@ -54,12 +54,19 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/tutorial/first-minute.md"])
-def test_the_commands_that_are_shown_work_as_they_stand(page: str, origin: str) -> None:
+@pytest.mark.parametrize(
+    ("page", "shown"),
+    [
+        ("README.md", ('"access_token"', '"email"')),
+        ("docs/tutorial/first-minute.md", ('"access_token"', '"email"')),
+        ("docs/tutorial/first-subscription.md", ('"trialing"', '"amount_due"')),
+        ("docs/howto/local-stripe.md", ("<h2>Subscriptions</h2>", '"lookup_key": "', '"email": "ada@example.com"')),
+    ],
+)
+def test_the_commands_that_are_shown_work_as_they_stand(page: str, shown: tuple[str, ...], origin: str) -> None:
     blocks = BLOCK.findall((ROOT / page).read_text(encoding="utf-8"))
     assert len(blocks) >= 4
     script = "set -euo pipefail\n" + "".join(blocks).replace(WRITTEN, origin)
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert '"access_token"' in done.stdout
-    assert '"email"' in done.stdout
+    assert all(text in done.stdout for text in shown), done.stdout

@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -167,7 +167,7 @@ class Past:
             self.arrive: 3, self.found: 7, self.rename: 8, self.rename_often: 2, self.invite: 14, self.invite_some: 4,
             self.resend: 8, self.revoke: 5, self.accept: 16, self.decline: 5, self.change_role: 10, self.transfer: 3,
             self.leave: 5, self.remove: 4, self.add: 4, self.close: 3, self.reopen: 3, self.switch: 1, self.look: 1,
-            self.days_pass: 3, self.upkeep: 6, self.close_account: 1, self.forget_address: 1,
+            self.days_pass: 3, self.upkeep: 6, self.close_account: 1, self.forget_address: 1, self.restrict: 3,
         }  # fmt: skip
         return self.chance.choices(list(steps), list(steps.values()))[0]
 
@@ -273,6 +273,14 @@ class Past:
         if closed and self.chance.random() < 0.5:
             async with await self.org_work(closed[0]["id"], even_closed=True) as work:
                 await actions.reopen_org(work, slug=closed[0]["slug"])
+
+    async def restrict(self) -> None:
+        """Not paid, since a moment ago or some days from now on; as often paid."""
+        if org := self.some("orgs"):
+            since = self.clock.now + timedelta(days=self.chance.choice((-1, 2)))
+            restricted_from = since if org["restricted_from"] is None else self.chance.choice((None, None, since))
+            async with SystemWork(self.as_house(), reason="a test") as work:
+                await actions.restrict_org(work, org_id=org["id"], restricted_from=restricted_from)
 
     async def switch(self) -> None:
         member = self.some("members")

@@ -15,6 +15,7 @@ import pytest
 from org_closing import Place, again, as_house, as_owner, closed, founded, purge, user_of
 
 from tenantry.accounts.domain import domain as accounts
+from tenantry.billing.domain import domain as billing
 from tenantry.foundation.data.sql import Run, run
 from tenantry.foundation.domain import Domain, Registry
 from tenantry.foundation.fate import erased
@@ -547,8 +548,8 @@ async def test_a_plugins_tables_are_emptied_before_those_they_build_on(database_
         tables={"notes": erased(run("delete from tenantry.notes where author = :user_id"))},
         org_tables={"notes": forget},
     )
-    known = Registry((accounts, orgs, plans, notes))
-    assert list(known.org_tables) == ["notes", *orgs.org_tables, *OF_FOUNDATION]
+    known = Registry((accounts, orgs, plans, billing, notes))
+    assert list(known.org_tables) == ["notes", *billing.org_tables, *orgs.org_tables, *OF_FOUNDATION]
     clock = HandClock(tmp_path / "clock")
     async with installed(database_url, tmp_path, registry=known, environ=clock.environ) as house:
         place, other = await closed(house), await founded(house)

@@ -20,6 +20,8 @@ from tenantry.testing import Client, Installation
 MATRIX = """
                   owner admin member
     audit:read        x     x      -
+    billing:read      x     x      -
+    billing:write     x     x      -
     entitlements:read x     x      x
     events:read       x     x      -
     jobs:read         x     x      -

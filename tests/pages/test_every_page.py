@@ -13,7 +13,7 @@ from tenantry.testing.installation import PASSWORD
 
 PATHS = sorted(page.path for page in build_registry().pages)
 WITH_A_LINK = {"/account/verify", "/account/reset", "/account/email", "/account/invite"}
-# pages that show what a link is about need one of something
+# pages that show what a link is about need one of something, and those of an organization need that
 TOKENS: dict[str, str] = {}
 
 
@@ -39,6 +39,7 @@ async def browser(house: Installation) -> Browser:
     person = await house.person(name='Ada <script>alert("1")</script> & Co')
     org = (await person.post("/v1/orgs", {"name": "<b>Acme</b> & Co"})).json["id"]
     await person.post(f"/v1/orgs/{org}/invites", {"email": "new@pages.example", "role": "member"})
+    TOKENS["org"] = org
     TOKENS["/account/invite"] = await house.mailed_token("new@pages.example")
     browser = await house.browser(agent='<img src=x onerror="1">').visit("/account/login")
     await browser.submit(email=person.email, password=PASSWORD)
@@ -46,8 +47,9 @@ async def browser(house: Installation) -> Browser:
 
 
 async def _page(browser: Browser, path: str) -> Outline:
-    await browser.visit(f"{path}?token={TOKENS.get(path, 'something')}" if path in WITH_A_LINK else path)
-    assert (browser.status, browser.path.partition("?")[0]) == (200, path), browser.text
+    place = path.format(org=TOKENS["org"])
+    await browser.visit(f"{place}?token={TOKENS.get(path, 'something')}" if path in WITH_A_LINK else place)
+    assert (browser.status, browser.path.partition("?")[0]) == (200, place), browser.text
     return Outline(browser.sheet.html)
 
 

@@ -87,11 +87,11 @@ async def test_a_verb_asks_for_its_feature_wherever_it_is_called(house: Installa
     with pytest.raises(FeatureNeeded):
         async with await _work(house, owner, org) as work:
             await make_export(work)
-    assert not await house.rows("select from tenantry.projects where org_id = $1", uuid_of(org))
+    assert not await house.rows("select from projects.projects where org_id = $1", uuid_of(org))
     await give(house, org, "pro")
     async with await _work(house, owner, org) as work:
         await make_export(work)
-    assert await house.rows("select from tenantry.projects where org_id = $1", uuid_of(org))
+    assert await house.rows("select from projects.projects where org_id = $1", uuid_of(org))
 
 
 async def test_only_what_happens_in_an_organization_can_ask_for_a_feature() -> None:

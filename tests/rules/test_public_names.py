@@ -80,6 +80,7 @@ PUBLIC = (
     "one",
     "require_feature",
     "require_room",
+    "require_within",
     "requires_feature",
     "run",
     "says",

@@ -53,7 +53,7 @@ PUBLIC_PAGES = {
     "/account/invite": "the mailed token is the credential; accepting it asks who is signed in",
 }
 STYLE = "/account/style.css"
-IN_DEVELOPMENT = {"/dev/mail", "/dev/mail.json"}
+IN_DEVELOPMENT = {"/dev/mail", "/dev/mail.json", "/dev/stripe"}
 JUDGES_SPELLING = {"tenantry.entrypoints.http.arrival": "one spelling a path: `//` and a last slash are not found"}
 PATHS = {"path", "self.path", "route.path", "arrival.route", "scope['path']", "scope['raw_path']"}
 JUDGING = {"startswith", "endswith", "removeprefix", "fullmatch", "match", "search"}

@@ -31,7 +31,6 @@ UNIQUE_EVERYWHERE = {
     "one_invite_per_link": "an id of 122 random bits, which the mailed link names before its organization is known",
     "one_org_per_slug": "slugs are addresses of the whole house: the one name that may be known to be taken",
     "sessions_key": "an id of 122 random bits, a person's",
-    "one_intent_per_key": "made of an id of 122 random bits",
     "one_intent_per_thing": "Stripe's id, which Stripe alone gives out",
     "one_org_per_customer": "Stripe's id, which Stripe alone gives out: of two tenants one would be billed for both",
     "one_row_per_invoice": "Stripe's id, and an invoice of two tenants would be a mistake to be seen at once",

@@ -156,6 +156,8 @@ async def audit_log(call: Call, query: AuditQuery) -> AuditList:
     problems=(AuditExportTooLarge, TooManyAuditExports),
     example={"format": "csv", "from": "2026-01-01T00:00:00Z"},
     answer_example=LINK,
+    # a way to read
+    even_restricted=True,
 )
 async def ask_audit_export(work: OrgWork, body: NewAuditExport) -> AuditExportLink:
     """Ask for the audit log as a file: a link for oneself, for one use and one hour."""

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from tenantry.billing import actions, cli, events, http, jobs, problems
+from pathlib import Path
+
+from tenantry.billing import actions, cli, events, http, jobs, pages, permissions, problems
 from tenantry.billing.settings import BillingSettings
 from tenantry.foundation.domain import Domain
+from tenantry.orgs import actions as orgs
+from tenantry.plans import actions as plans
 
 domain = Domain(
     name="billing",
-    needs=("accounts", "orgs"),
+    needs=("accounts", "orgs", "plans"),
     events=events,
     problems=problems,
+    permissions=permissions.ALL,
     settings=BillingSettings,
     routes=http.routes,
+    pages=pages.pages,
     jobs=jobs,
+    letters=Path(__file__).parent / "letters",
     commands=cli.commands,
     tables=actions.TABLES,
     org_tables=actions.ORG_TABLES,
+    answers={
+        plans.where_plans_are_sold: actions.where_it_is_sold,
+        orgs.what_blocks_org_closing: actions.what_goes_on,
+        orgs.what_delays_purging: actions.is_to_end,
+    },
 )

@@ -6,9 +6,35 @@ Ids of Stripe's stand as they are (`sub_...`, `in_...`); amounts are in the curr
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from tenantry.foundation.events.event import Audited, Event
+
+
+class CheckoutOpened(Event, frozen=True):
+    """Somebody opened a page at Stripe's on which the organization can subscribe."""
+
+    kind = "billing.checkout_opened"
+    audited = Audited(
+        "billing:checkout:opened", target="checkout_id", shows=("plan", "plan_version", "interval", "quantity")
+    )
+    org_id: UUID
+    checkout_id: UUID
+    plan: str
+    plan_version: int
+    interval: str
+    quantity: int
+
+
+class CheckoutEnded(Event, frozen=True):
+    """A checkout is over: the organization has subscribed on it, or nobody may any more."""
+
+    kind = "billing.checkout_ended"
+    audited = Audited("billing:checkout:ended", target="checkout_id", shows=("completed",))
+    org_id: UUID
+    checkout_id: UUID
+    completed: bool
 
 
 class SubscriptionStarted(Event, frozen=True):
@@ -73,6 +99,59 @@ class SubscriptionDoubled(Event, frozen=True):
     org_id: UUID
     subscription: str
     doubles: str
+
+
+class DoubleEnded(Event, frozen=True):
+    """The newer of two subscriptions was ended, and what was paid for it given back."""
+
+    kind = "billing.double_ended"
+    audited = Audited("billing:double:ended", target="org_id", shows=("subscription", "refunded", "currency"))
+    org_id: UUID
+    subscription: str
+    refunded: int
+    currency: str
+
+
+class SubscriptionChangeAsked(Event, frozen=True):
+    """Stripe is asked to make a subscription another one.
+
+    `how`: at once, when what is paid for is over (`later`), not what was planned for then (`stay`), or as many seats
+    as are taken by now (`grow`).
+    """
+
+    kind = "billing.subscription_change_asked"
+    audited = Audited(
+        "billing:subscription:change_asked",
+        target="org_id",
+        shows=("subscription", "how", "plan", "plan_version", "interval", "quantity"),
+    )
+    org_id: UUID
+    subscription: str
+    how: Literal["change", "later", "stay", "grow"]
+    plan: str | None
+    plan_version: int
+    interval: str | None
+    quantity: int
+
+
+class CancellationAsked(Event, frozen=True):
+    """Somebody cancelled a subscription: it ends when what is paid for is over, or at once where something is owed."""
+
+    kind = "billing.cancellation_asked"
+    audited = Audited("billing:cancellation:asked", target="org_id", shows=("subscription", "at_once", "reason"))
+    org_id: UUID
+    subscription: str
+    at_once: bool
+    reason: str | None
+
+
+class ResumptionAsked(Event, frozen=True):
+    """Somebody lets a subscription go on that was to end."""
+
+    kind = "billing.resumption_asked"
+    audited = Audited("billing:resumption:asked", target="org_id", shows=("subscription",))
+    org_id: UUID
+    subscription: str
 
 
 class TrialEnding(Event, frozen=True):

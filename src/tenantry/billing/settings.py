@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import msgspec
 
+from tenantry.billing.models.access import Policy
+from tenantry.foundation.data.ids import ORG_ID
+from tenantry.foundation.runtime import Runtime
 from tenantry.foundation.security.secret import Secret
 from tenantry.settings import says, variable
 
 SHORTEST_SECRET = 16
 """Characters of a webhook secret, at least: one that is guessed lets anybody say what Stripe would."""
 LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
+STRIPES_OWN = "https://api.stripe.com"
+STRIPES_PAGES = ("https://checkout.stripe.com", "https://billing.stripe.com")
+PAGE = r"^$|^https?://.*\{org\}"
 
 
 class BillingSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,7 +27,7 @@ class BillingSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     stripe_api_base: Annotated[
         str, says("Where Stripe answers; another address than Stripe's own is for development and tests.")
-    ] = "https://api.stripe.com"
+    ] = STRIPES_OWN
     stripe_secret_key: Annotated[
         Secret[str] | None, says("Secret or restricted key of the Stripe account; absent: billing is off.")
     ] = None
@@ -28,11 +35,41 @@ class BillingSettings(msgspec.Struct, frozen=True, kw_only=True):
         Secret[str] | None,
         says("Signing secrets of the webhook endpoint (comma list); several while one replaces another."),
     ] = None
+    link_billing: Annotated[
+        str,
+        says(
+            "The page where an organization pays, with `{org}`. Default: our `/account/orgs/{org}/billing` page.",
+            pattern=PAGE,
+        ),
+    ] = ""
+    stripe_portal_configuration: Annotated[
+        str,
+        says(
+            "Which of the account's portal configurations people see (`bpc_...`). Default: the account's default.",
+            pattern=r"^$|^bpc_[A-Za-z0-9]+$",
+        ),
+    ] = ""
+    payment_grace_days: Annotated[
+        int, says("Days that a plan stays after a payment failed, while Stripe tries again.", ge=0, le=90)
+    ] = 14
+
+    @property
+    def policy(self) -> Policy:
+        """How patient the house is."""
+        return Policy(grace_days=self.payment_grace_days)
 
     @property
     def on(self) -> bool:
         """Whether there is a Stripe account to bill with."""
         return self.stripe_secret_key is not None
+
+    @property
+    def page_origins(self) -> tuple[str, ...]:
+        """Where the pages of Stripe's are that people are sent to; in development they are where it answers."""
+        if self.stripe_api_base.rstrip("/") == STRIPES_OWN:
+            return STRIPES_PAGES
+        parts = urlsplit(self.stripe_api_base)
+        return (f"{parts.scheme}://{parts.netloc}",)
 
     @property
     def live(self) -> bool:
@@ -82,3 +119,9 @@ class BillingSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 def _listed(secrets: Secret[str]) -> list[str]:
     return [one.strip() for one in secrets.reveal().split(",")]
+
+
+def billing_page(runtime: Runtime, org_id: UUID) -> str:
+    """Where an organization sees what it pays for, and pays."""
+    template = runtime.section(BillingSettings).link_billing or f"{runtime.origin}/account/orgs/{{org}}/billing"
+    return template.replace("{org}", ORG_ID.text(org_id))

@@ -56,7 +56,8 @@ class Call(msgspec.Struct, frozen=True):
     """One call from outside or one job: its runtime, actor, request id and where it came from.
 
     `even_closed` says that what is asked is open to a person whose account is closed, or in an org that is closed, so
-    their works let them in. `bound` is the only org that the credential opens; None where it opens all of its person.
+    their works let them in; `even_restricted`, that it is open in an org that is restricted because it is not paid.
+    `bound` is the only org that the credential opens; None where it opens all of its person.
     """
 
     runtime: Runtime
@@ -66,6 +67,7 @@ class Call(msgspec.Struct, frozen=True):
     agent: str = ""
     even_closed: bool = False
     bound: UUID | None = None
+    even_restricted: bool = False
 
     def within(self, org: UUID, role: Role | None = None) -> Call:
         """The same call, acting in an organization."""

@@ -81,7 +81,7 @@ class Listing(Generic[Row]):
         actor = work.call.actor
         return _encode((self.name, order, actor.org, actor.person, given))
 
-    def _start(self, work: Work, query: ListQuery, bound: bytes) -> tuple[Any, UUID | None]:
+    def _start(self, work: Work, query: ListQuery, bound: bytes) -> tuple[Any, UUID | str | None]:
         if query.after is UNSET:
             return None, None
         try:
@@ -97,4 +97,5 @@ def _field(order: str) -> str:
 
 def _place_of(order: str, statement: Many[Any]) -> msgspec.json.Decoder[Any]:
     """Reads what a cursor of this order holds: the key of the last row shown, and its id."""
-    return msgspec.json.Decoder(tuple[get_type_hints(statement.row)[_field(order)], UUID])  # type: ignore[misc]
+    hints = get_type_hints(statement.row)
+    return msgspec.json.Decoder(tuple[hints[_field(order)], hints["id"]])  # type: ignore[misc]

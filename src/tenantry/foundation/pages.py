@@ -14,11 +14,14 @@ import msgspec
 
 from tenantry.foundation.permission import Permission
 from tenantry.foundation.routes import Route, route_of
+from tenantry.foundation.runtime import Runtime
 from tenantry.foundation.security.limits import Limit
 
 Values = Mapping[str, Any]
 """What a page's template is filled with."""
 Serves = Literal["signing in", "closed accounts"]
+Onward = Callable[[Runtime], tuple[str, ...]]
+"""The origins of others that a page's form may lead to in the end; a browser follows it nowhere else."""
 Handler = TypeVar("Handler", bound=Callable[..., Awaitable[Any]])
 
 
@@ -46,6 +49,7 @@ class Page(msgspec.Struct):
     shown: Route
     taken: Route | None = None
     serves: Serves | None = None
+    onward: Onward | None = None
 
 
 class Pages:
@@ -72,25 +76,36 @@ class Pages:
         requires: Permission,
         even_closed: bool = False,
         serves: Serves | None = None,
+        onward: Onward | None = None,
     ) -> Callable[[Handler], Handler]:
-        """Declare a page by what shows it: it gives the values that its template is filled with."""
+        """Declare a page by what shows it: it gives the values that its template is filled with.
+
+        A path with `{org}` is a page of that organization, as a route's is.
+        """
 
         def keep(handler: Handler) -> Handler:
             shown = self._route(handler, method="GET", path=path, requires=requires, even_closed=even_closed)
-            self._pages[path] = Page(path, title, template, shown, serves=serves)
+            self._pages[path] = Page(path, title, template, shown, serves=serves, onward=onward)
             return handler
 
         return keep
 
     def post(
-        self, path: str, *, requires: Permission, even_closed: bool = False, limits: tuple[Limit, ...] = ()
+        self,
+        path: str,
+        *,
+        requires: Permission,
+        even_closed: bool = False,
+        even_restricted: bool = False,
+        limits: tuple[Limit, ...] = (),
     ) -> Callable[[Handler], Handler]:
         """Declare who takes the form of a page that is declared above; what is refused is said on the page."""
 
         def keep(handler: Handler) -> Handler:
             self._pages[path].taken = self._route(
-                handler, method="POST", path=path, requires=requires, even_closed=even_closed, limits=limits
-            )
+                handler, method="POST", path=path, requires=requires, even_closed=even_closed,
+                even_restricted=even_restricted, limits=limits,
+            )  # fmt: skip
             return handler
 
         return keep

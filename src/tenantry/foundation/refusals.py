@@ -7,7 +7,15 @@ from functools import cache
 from asyncpg.exceptions import IntegrityConstraintViolationError, PostgresConnectionError, PostgresError
 
 from tenantry.foundation.data.pool import DatabaseUnavailable
-from tenantry.foundation.problems import Forbidden, NotFound, Problem, Unauthenticated, Unavailable, every_problem
+from tenantry.foundation.problems import (
+    Forbidden,
+    NotFound,
+    PlanNeeded,
+    Problem,
+    Unauthenticated,
+    Unavailable,
+    every_problem,
+)
 
 
 class Overloaded(Unavailable):
@@ -40,8 +48,15 @@ class OrgClosed(Forbidden):
     code = "org_closed"
 
 
+class PaymentNeeded(PlanNeeded):
+    """This organization is not paid: everything in it can be read, and nothing be changed until it is."""
+
+    code = "payment_needed"
+
+
 _STATES: dict[str, type[Problem]] = {
     "TN401": SessionEnded,
+    "TN402": PaymentNeeded,
     "TN403": AccountClosed,
     "TN404": NotFound,
     "TN410": OrgClosed,

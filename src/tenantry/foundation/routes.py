@@ -56,6 +56,7 @@ class Route(msgspec.Struct, frozen=True):
     answer: Any
     versioned: bool
     even_closed: bool = False
+    even_restricted: bool = False
     needs_match: bool = False
     limits: tuple[Limit, ...] = ()
     also: Mapping[int, Any] = {}
@@ -71,6 +72,11 @@ class Route(msgspec.Struct, frozen=True):
     def in_org(self) -> bool:
         """Whether it is asked in an organization, the one that its path names."""
         return "org" in self.ids
+
+    @property
+    def reads(self) -> bool:
+        """Whether it changes nothing that anybody could read."""
+        return self.method == "GET"
 
     @property
     def public(self) -> bool:
@@ -102,6 +108,10 @@ class Routes:
         """Declare an operation that makes or does something."""
         return self.declare("POST", path, **rest)
 
+    def put(self, path: str, **rest: Any) -> Callable[[Handler], Handler]:
+        """Declare an operation that lets something be what is sent."""
+        return self.declare("PUT", path, **rest)
+
     def patch(self, path: str, **rest: Any) -> Callable[[Handler], Handler]:
         """Declare an operation that changes part of something."""
         return self.declare("PATCH", path, **rest)
@@ -122,6 +132,7 @@ class Routes:
         answer_example: Any = None,
         ids: Mapping[str, IdKind] | None = None,
         even_closed: bool = False,
+        even_restricted: bool = False,
         needs_match: bool = False,
         limits: tuple[Limit, ...] = (),
         also: Mapping[int, Any] | None = None,
@@ -129,8 +140,9 @@ class Routes:
         """Declare an operation; the handler's own signature says what it takes and gives.
 
         `also` are the statuses of what it may give as `Answered`, each with an example. `even_closed` opens it to
-        persons whose account is closed and not purged yet, or to members of a closed organization; `needs_match`
-        refuses whoever does not say in `If-Match` which version they change.
+        persons whose account is closed and not purged yet, or to members of a closed organization; `even_restricted`
+        opens what changes something to members of an organization that is restricted, as all reading is anyway.
+        `needs_match` refuses whoever does not say in `If-Match` which version they change.
         """
 
         def keep(handler: Handler) -> Handler:
@@ -138,7 +150,8 @@ class Routes:
                 route_of(
                     handler, method=method, path=self.prefix + path, tag=self.tag, requires=requires, status=status,
                     problems=problems, example=example, answer_example=answer_example, ids=dict(ids or {}),
-                    even_closed=even_closed, needs_match=needs_match, limits=limits, also=dict(also or {}),
+                    even_closed=even_closed, even_restricted=even_restricted, needs_match=needs_match, limits=limits,
+                    also=dict(also or {}),
                 )
             )  # fmt: skip
             return handler

@@ -226,22 +226,31 @@ class PersonWork(Work):
 class OrgWork(Work):
     """Work of a member in an organization, which sees and changes this organization's rows only."""
 
-    __slots__ = ("org", "person", "role", "session_id")
+    __slots__ = ("_ahead", "org", "person", "role", "session_id")
 
     role: Role
 
-    def __init__(self, call: Call, org: UUID, *, reading: bool = False) -> None:
+    def __init__(self, call: Call, org: UUID, *, reading: bool = False, ahead: bool = False) -> None:
+        """`ahead`: this one only reads, and somebody who may go on from here changes something."""
         if call.actor.person is None or call.actor.session is None:
             raise TypeError("an organization's work needs a signed-in actor")
         if call.bound not in (None, org):
             raise NotFound().as_denial()
         super().__init__(call.within(org), reading=reading)
+        self._ahead = ahead
         self.org = org
         self.person: UUID = call.actor.person
         self.session_id: UUID = call.actor.session
 
     def context(self) -> str:
-        return org_context(self.person, self.session_id, self.org, even_closed=self.call.even_closed)
+        call, reads = self.call, self.reading and not self._ahead
+        return org_context(
+            self.person,
+            self.session_id,
+            self.org,
+            even_closed=call.even_closed,
+            even_restricted=reads or call.even_restricted,
+        )
 
     def opened(self, answered: str) -> None:
         self.role = ROLES[rank_answered(answered) - 1]

@@ -59,6 +59,25 @@ class OrgReopened(Event, frozen=True):
     version_after: int
 
 
+class OrgRestricted(Event, frozen=True):
+    """An organization is not paid: from `restricted_from` on its members change nothing in it."""
+
+    kind = "orgs.org_restricted"
+    audited = Audited("orgs:org:restricted", target="org_id", shows=("restricted_from",))
+    org_id: UUID
+    restricted_from: datetime
+    version_after: int
+
+
+class OrgUnrestricted(Event, frozen=True):
+    """An organization is paid again, and open to changes."""
+
+    kind = "orgs.org_unrestricted"
+    audited = Audited("orgs:org:unrestricted", target="org_id")
+    org_id: UUID
+    version_after: int
+
+
 class OrgPurged(Event, frozen=True):
     """A closed organization's time was over: every table forgot it, and its slugs are free."""
 

@@ -31,6 +31,8 @@ from tenantry.orgs.events import (
     OrgClosed,
     OrgCreated,
     OrgReopened,
+    OrgRestricted,
+    OrgUnrestricted,
 )
 from tenantry.orgs.models import INVITE_ID, InviteStatus
 
@@ -48,6 +50,7 @@ class OrgThen(msgspec.Struct, frozen=True):
     updated_at: datetime
     closed_at: datetime | None
     purge_at: datetime | None
+    restricted_from: datetime | None
 
 
 orgs = Fold(
@@ -61,7 +64,7 @@ orgs = Fold(
 @orgs.on(OrgCreated)
 def _founded(rows: Rows[OrgThen], said: Said[OrgCreated]) -> None:
     one = said.event
-    rows[one.org_id] = OrgThen(one.org_id, one.name, one.slug, 1, said.at, said.at, None, None)
+    rows[one.org_id] = OrgThen(one.org_id, one.name, one.slug, 1, said.at, said.at, None, None, None)
 
 
 @orgs.on(OrgChanged)
@@ -86,6 +89,20 @@ def _opened(rows: Rows[OrgThen], said: Said[OrgReopened]) -> None:
     rows[one.org_id] = replace(
         rows[one.org_id], closed_at=None, purge_at=None, version=one.version_after, updated_at=said.at
     )
+
+
+@orgs.on(OrgRestricted)
+def _restricted(rows: Rows[OrgThen], said: Said[OrgRestricted]) -> None:
+    one = said.event
+    rows[one.org_id] = replace(
+        rows[one.org_id], restricted_from=one.restricted_from, version=one.version_after, updated_at=said.at
+    )
+
+
+@orgs.on(OrgUnrestricted)
+def _paid(rows: Rows[OrgThen], said: Said[OrgUnrestricted]) -> None:
+    one = said.event
+    rows[one.org_id] = replace(rows[one.org_id], restricted_from=None, version=one.version_after, updated_at=said.at)
 
 
 class SlugThen(msgspec.Struct, frozen=True):

@@ -54,6 +54,7 @@ class Org(msgspec.Struct, frozen=True):
     version: int
     created_at: datetime
     purge_at: datetime | None
+    restricted_from: datetime | None
     role: Role
 
 
@@ -118,6 +119,20 @@ class Closing(msgspec.Struct, frozen=True):
     version: int
 
 
+class Openness(msgspec.Struct, frozen=True):
+    """Whether an organization is closed, and whether it is restricted by now."""
+
+    closed: bool
+    restricted: bool
+
+
+class Restriction(msgspec.Struct, frozen=True):
+    """From when on an organization is restricted, if ever, and its version."""
+
+    restricted_from: datetime | None
+    version: int
+
+
 class Owner(msgspec.Struct, frozen=True):
     """An owner as a mail about their organization needs them, and when that is purged."""
 
@@ -141,6 +156,10 @@ class Invite(msgspec.Struct, frozen=True):
     generation: int
     created_at: datetime
     expires_at: datetime
+
+
+Comes = Literal["invited", "accepted", "added"]
+"""How somebody becomes a member: they are asked now, say yes to what waited for them, or were not asked at all."""
 
 
 class Placed(msgspec.Struct, frozen=True):

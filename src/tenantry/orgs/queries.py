@@ -22,7 +22,7 @@ from tenantry.orgs.models import (
 org = one(
     Org,
     """
-    select id, name, slug, orgs.version, created_at, purge_at, role
+    select id, name, slug, orgs.version, created_at, purge_at, restricted_from, role
       from tenantry.orgs
       join tenantry.members on members.org_id = orgs.id
      where orgs.id = tenantry.org()
@@ -33,7 +33,7 @@ org = one(
 orgs_by_name = many(
     Org,
     """
-    select id, name, slug, orgs.version, created_at, purge_at, role
+    select id, name, slug, orgs.version, created_at, purge_at, restricted_from, role
       from tenantry.orgs
       join tenantry.members on members.org_id = orgs.id
      where user_id = tenantry.person()
@@ -47,7 +47,7 @@ orgs_by_name = many(
 orgs_by_age = many(
     Org,
     """
-    select id, name, slug, orgs.version, created_at, purge_at, role
+    select id, name, slug, orgs.version, created_at, purge_at, restricted_from, role
       from tenantry.orgs
       join tenantry.members on members.org_id = orgs.id
      where user_id = tenantry.person()

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tenantry.plans.actions import require_feature, require_room, requires_feature
+from tenantry.plans.actions import require_feature, require_room, require_within, requires_feature
 
-__all__ = ["require_feature", "require_room", "requires_feature"]
+__all__ = ["require_feature", "require_room", "require_within", "requires_feature"]

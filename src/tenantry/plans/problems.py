@@ -17,6 +17,12 @@ class LimitReached(PlanNeeded):
     code = "limit_reached"
 
 
+class OverLimit(PlanNeeded):
+    """The plan of the organization ends before this one: it can be read and deleted, and not be changed."""
+
+    code = "over_limit"
+
+
 class UnknownPlan(Invalid):
     """There is no such plan, or not in this version."""
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from tenantry.foundation.data.sql import many, value
 from tenantry.foundation.work import Work
-from tenantry.plans.models import Entitled, Given, entitled
+from tenantry.plans.models import Entitled, Given, Held, entitled
 from tenantry.plans.settings import PlanSettings
 
 given = many(
@@ -26,6 +26,15 @@ given = many(
     not_null=("org_id", "sort", "source", "key"),
 )
 
+held = many(
+    Held,
+    """
+    select source, plan, plan_version, seats, valid_until
+      from tenantry.org_plans
+     where org_id = :org_id
+     order by source
+    """,
+)
 
 seats_taken = value(
     int,
@@ -38,6 +47,9 @@ seats_taken = value(
                and expires_at > tenantry.now())
     """,
 )
+
+
+members_seated = value(int, "select count(*) from tenantry.members where org_id = :org_id")
 
 
 async def entitlements_of(work: Work, orgs: Sequence[UUID]) -> Mapping[UUID, Entitled]:

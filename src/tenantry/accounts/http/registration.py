@@ -22,8 +22,8 @@ from tenantry.accounts.problems import AddressTaken, InvalidCredentials, LinkInv
 from tenantry.foundation.call import Call
 from tenantry.foundation.net.address import MailAddress, read_address
 from tenantry.foundation.permission import ANYONE
-from tenantry.foundation.problems import FieldError, Invalid
-from tenantry.foundation.refusals import OrgClosed
+from tenantry.foundation.problems import FieldError, Invalid, PlanNeeded
+from tenantry.foundation.refusals import OrgClosed, PaymentNeeded
 from tenantry.foundation.routes import Answered
 from tenantry.foundation.security.passwords import Busy
 from tenantry.foundation.text import Name
@@ -70,7 +70,7 @@ class OneAddress(Wire):
     requires=ANYONE,
     status=202,
     also={200: SIGNED_IN},
-    problems=(WeakPassword, Busy, LinkInvalid, AddressTaken, OrgClosed),
+    problems=(WeakPassword, Busy, LinkInvalid, AddressTaken, OrgClosed, PaymentNeeded, PlanNeeded),
     limits=(REGISTER, REGISTER_SOURCE),
     example=CREDENTIALS | {"name": "Ada Lovelace"},
     answer_example={"registration": "AZOX1vK0c2i0bG9uZw.c2lnbmF0dXJl"},

@@ -10,9 +10,11 @@ from typing import Literal
 from uuid import UUID
 
 from tenantry.billing import queries
+from tenantry.billing.actions.checkouts import end_checkout
 from tenantry.billing.actions.invoices import keep_invoice
 from tenantry.billing.actions.subscriptions import end_unknown, keep_subscription
 from tenantry.billing.events import (
+    CheckoutEnded,
     CustomerGone,
     InvoicePaid,
     PaymentFailed,
@@ -49,13 +51,21 @@ say_orphaned = run("""
 """)
 
 
-@action(
-    requires=HOUSE,
-    records=(
-        SubscriptionStarted, SubscriptionChanged, SubscriptionEnded, SubscriptionDoubled, TrialEnding, PaymentFailed,
-        InvoicePaid, PaymentReversed, CustomerGone,
-    ),
+TOLD = (
+    SubscriptionStarted, SubscriptionChanged, SubscriptionEnded, SubscriptionDoubled, TrialEnding, PaymentFailed,
+    InvoicePaid, PaymentReversed, CustomerGone, CheckoutEnded,
 )  # fmt: skip
+"""What can have happened by what Stripe answers."""
+
+
+@action(requires=HOUSE, records=TOLD)
+async def apply_answer(work: SystemWork, *, org_id: UUID, truth: Truth) -> bool:
+    """Let our rows say what Stripe answered to somebody of the organization; whether anything is new."""
+    await queries.hold_customer_of_org(work, org_id=org_id)
+    return await _settle(work, org_id, truth)
+
+
+@action(requires=HOUSE, records=TOLD)
 async def apply_truth(work: SystemWork, *, begun: Begun, truth: Truth | None) -> How:
     """Let our rows say what Stripe answered about a notice; without an answer, a later one has said it already."""
     if await held(work, id=begun.id) in (None, "applied"):
@@ -70,15 +80,14 @@ async def apply_truth(work: SystemWork, *, begun: Begun, truth: Truth | None) ->
     if org_id is None and (customer_id is not None or truth.gone is not None):
         await say_orphaned(work, id=begun.id, why=NOBODYS)
         return "orphaned"
-    changed = org_id is not None and await _settle(work, org_id, begun, truth)
+    changed = org_id is not None and await _settle(work, org_id, truth, told_ahead=begun.type == TRIAL_ENDING)
     await say_applied(work, id=begun.id)
     return "changed" if changed else "same"
 
 
-async def _settle(work: SystemWork, org_id: UUID, begun: Begun, truth: Truth) -> bool:
+async def _settle(work: SystemWork, org_id: UUID, truth: Truth, *, told_ahead: bool = False) -> bool:
     changed = False
     if truth.subscription is not None:
-        told_ahead = begun.type == TRIAL_ENDING
         changed |= await keep_subscription(work, org_id, truth.subscription, asked=truth.asked, told_ahead=told_ahead)
     if truth.gone is not None:
         changed |= await end_unknown(work, org_id, truth.gone, asked=truth.asked)
@@ -87,23 +96,9 @@ async def _settle(work: SystemWork, org_id: UUID, begun: Begun, truth: Truth) ->
     if truth.customer is not None and truth.customer.deleted:
         changed |= await _lose_customer(work, org_id, truth.customer.id)
     if truth.checkout is not None:
-        state = _OUTCOMES.get(truth.checkout.status or "")
-        changed |= state is not None and bool(
-            await close_checkout(work, org_id=org_id, foreign_id=truth.checkout.id, state=state)
-        )
+        changed |= await end_checkout(work, org_id, truth.checkout)
     return changed
 
-
-_OUTCOMES = {"complete": "done", "expired": "expired"}
-
-close_checkout = run("""
-    update tenantry.billing_intents
-       set state = :state, settled_at = tenantry.now()
-     where org_id = :org_id
-       and kind = 'checkout'
-       and foreign_id = :foreign_id
-       and state in ('asked', 'open')
-""")
 
 say_gone = run("""
     update tenantry.stripe_customers

@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from tenantry.billing import queries
+from tenantry.billing.actions.standing import settle_standing
 from tenantry.billing.events import (
     SubscriptionChanged,
     SubscriptionDoubled,
@@ -24,11 +25,14 @@ put_subscription = run("""
     insert into tenantry.subscriptions
            (org_id, id, customer_id, status, plan_key, plan_version, price_id, item_id, quantity, period_start,
             period_end, trial_end, cancel_at, cancel_at_period_end, ended_at, past_due_since, latest_invoice_id,
-            collection_paused, collection_resumes_at, created_at, trial_told_for, duplicate_of, fetched)
+            collection_paused, collection_resumes_at, created_at, trial_told_for, duplicate_of, fetched, "interval",
+            currency, unit_amount, schedule_id, later_price_id, later_plan, later_version, later_interval,
+            later_quantity, later_at)
     values (:org_id, :id, :customer_id, :status, :plan_key, :plan_version, :price_id, :item_id, :quantity,
             :period_start, :period_end, :trial_end, :cancel_at, :cancel_at_period_end, :ended_at, :past_due_since,
             :latest_invoice_id, :collection_paused, :collection_resumes_at, :created_at, :trial_told_for,
-            :duplicate_of, :fetched)
+            :duplicate_of, :fetched, :interval, :currency, :unit_amount, :schedule_id, :later_price_id, :later_plan,
+            :later_version, :later_interval, :later_quantity, :later_at)
         on conflict (org_id, id) do update
        set status = excluded.status, plan_key = excluded.plan_key, plan_version = excluded.plan_version,
            price_id = excluded.price_id, item_id = excluded.item_id, quantity = excluded.quantity,
@@ -37,7 +41,12 @@ put_subscription = run("""
            ended_at = excluded.ended_at, past_due_since = excluded.past_due_since,
            latest_invoice_id = excluded.latest_invoice_id, collection_paused = excluded.collection_paused,
            collection_resumes_at = excluded.collection_resumes_at, trial_told_for = excluded.trial_told_for,
-           duplicate_of = excluded.duplicate_of, fetched = excluded.fetched, fetched_at = tenantry.now()
+           duplicate_of = excluded.duplicate_of, fetched = excluded.fetched, fetched_at = tenantry.now(),
+           "interval" = excluded."interval", currency = excluded.currency, unit_amount = excluded.unit_amount,
+           schedule_id = excluded.schedule_id, later_price_id = excluded.later_price_id,
+           later_plan = excluded.later_plan, later_version = excluded.later_version,
+           later_interval = excluded.later_interval, later_quantity = excluded.later_quantity,
+           later_at = excluded.later_at
 """)
 
 set_duplicate = run("""
@@ -83,7 +92,9 @@ async def _put(
     await put_subscription(work, org_id=org_id, **msgspec.structs.asdict(row))
     await _double(work, org_id, others, {one: None for one, other in doubles.items() if other is None})
     _record_doubles(work, org_id, [*others, *([] if known is None else [known])], doubles)
-    return _record(work, org_id, row, known)
+    changed = _record(work, org_id, row, known)
+    await settle_standing(work, org_id)
+    return changed
 
 
 async def _double(

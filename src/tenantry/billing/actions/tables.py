@@ -8,8 +8,9 @@ from tenantry.foundation.data.sql import Run, run
 from tenantry.foundation.fate import Fate, kept
 
 TABLES: Mapping[str, Fate] = {
-    "billing_intents": kept("an organization's, not a person's; what was asked for is prices, numbers and addresses"),
+    "billing_intents": kept("an organization's, not a person's; why somebody leaves is forgotten once Stripe has it"),
     "invoices": kept("an organization's, not a person's; whom they name stands at Stripe"),
+    "stripe_reconciling": kept("when the house last compared, and how much differed; nobody's"),
     "subscriptions": kept("an organization's, not a person's"),
     "stripe_notices": kept("what one said is forgotten when it is applied, or after a month; the rest is ids"),
     "stripe_customers": kept("an organization's, not a person's"),

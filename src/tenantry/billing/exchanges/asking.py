@@ -30,7 +30,7 @@ async def ask_truth(call: Call, *, notice_id: str) -> tuple[Begun, Truth | None]
 
 
 async def _of_subscription(runtime: Runtime, begun: Begun) -> Truth:
-    return await _with_subscription(runtime, begun.asked, begun.subject_id)
+    return await with_subscription(runtime, begun.asked, begun.subject_id)
 
 
 async def _of_invoice(runtime: Runtime, begun: Begun) -> Truth:
@@ -61,7 +61,8 @@ _ASK: Mapping[Subject, Callable[[Runtime, Begun], Awaitable[Truth]]] = {
 }
 
 
-async def _with_subscription(runtime: Runtime, asked: int, subscription_id: str) -> Truth:
+async def with_subscription(runtime: Runtime, asked: int, subscription_id: str) -> Truth:
+    """What is true of a subscription, or that there is none."""
     found = await _found(runtime, subscription_id)
     if found is None:
         return Truth(asked=asked, gone=subscription_id)

@@ -125,3 +125,33 @@ def _past_due(subscription: Standing, now: datetime, policy: Policy, ends: datet
 
 def _sooner(one: datetime | None, other: datetime | None) -> datetime | None:
     return min((moment for moment in (one, other) if moment is not None), default=None)
+
+
+class Course(msgspec.Struct, frozen=True):
+    """What is open now, since when where that can be told, and what time alone will make of it."""
+
+    now: Access
+    since: datetime | None = None
+    changes_at: datetime | None = None
+    then: Level | None = None
+
+
+def course(subscription: Standing | None, now: datetime, policy: Policy) -> Course:
+    """What an organization may do, and when that changes if nothing is heard of its subscription any more."""
+    here = access(subscription, now, policy)
+    moments = [] if subscription is None else _turning_points(subscription, policy)
+    past = [moment for moment in moments if moment <= now and access(subscription, moment, policy).level == here.level]
+    for moment in moments:
+        if moment > now and (then := access(subscription, moment, policy).level) != here.level:
+            return Course(here, min(past, default=None), moment, then)
+    return Course(here, min(past, default=None))
+
+
+def _turning_points(subscription: Standing, policy: Policy) -> list[datetime]:
+    missing = subscription.past_due_since or subscription.period_start
+    points = (
+        ending(subscription),
+        None if subscription.trial_end is None else subscription.trial_end + timedelta(hours=policy.settle_hours),
+        None if missing is None else missing + timedelta(days=policy.grace_days),
+    )
+    return sorted(point for point in points if point is not None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
@@ -18,7 +19,10 @@ NOT_LIVE = OVER | {"incomplete"}
 
 
 class Subscription(msgspec.Struct, frozen=True):
-    """A subscription of an organization, as Stripe had it when it was last asked."""
+    """A subscription of an organization, as Stripe had it when it was last asked.
+
+    `unit_amount` is for one seat where it is to seats; what is `later_` becomes true at `later_at`.
+    """
 
     id: str
     customer_id: str
@@ -42,6 +46,16 @@ class Subscription(msgspec.Struct, frozen=True):
     trial_told_for: datetime | None = None
     duplicate_of: str | None = None
     fetched: int = 0
+    interval: str | None = None
+    currency: str | None = None
+    unit_amount: int | None = None
+    schedule_id: str | None = None
+    later_price_id: str | None = None
+    later_plan: str | None = None
+    later_version: str | None = None
+    later_interval: str | None = None
+    later_quantity: int | None = None
+    later_at: datetime | None = None
 
     @property
     def live(self) -> bool:
@@ -54,7 +68,7 @@ class Subscription(msgspec.Struct, frozen=True):
         return self.status in OVER
 
 
-_BESIDE = frozenset(("fetched", "trial_told_for", "latest_invoice_id"))
+_BESIDE = frozenset(("fetched", "trial_told_for", "latest_invoice_id", "schedule_id"))
 """What of a row is no news to anybody."""
 
 
@@ -86,7 +100,46 @@ def as_kept(told: shapes.Subscription, known: Subscription | None, *, fetched: i
         trial_told_for=None if known is None else known.trial_told_for,
         duplicate_of=None if known is None else known.duplicate_of,
         fetched=fetched,
+        interval=None if price is None or price.recurring is None else price.recurring.interval,
+        currency=None if price is None else price.currency,
+        unit_amount=None if price is None else price.unit_amount,
+        **_later(told, known),
     )
+
+
+def _later(told: shapes.Subscription, known: Subscription | None) -> dict[str, Any]:
+    """What is planned for it; where Stripe says less than all of that, what was known of the same plan."""
+    schedule = told.schedule
+    if not isinstance(schedule, shapes.Schedule):
+        same = known is not None and schedule is not None and known.schedule_id == schedule
+        return {"schedule_id": schedule} | (_known_later(known) if same else {})
+    phase, now = schedule.then, told.items.data[:1]
+    item = phase.items[0] if phase is not None and phase.items else None
+    if phase is None or item is None:
+        return {"schedule_id": schedule.id}
+    price_id, quantity = shapes.id_of(item.price), 1 if item.quantity is None else item.quantity
+    if [(one.price.id, one.quantity) for one in now] == [(price_id, quantity)]:
+        return {"schedule_id": schedule.id}
+    whole = item.price if isinstance(item.price, shapes.Price) else None
+    kept = _known_later(known) if whole is None and known is not None and known.later_price_id == price_id else {}
+    plan = {} if whole is None else whole.metadata
+    return {
+        "later_plan": plan.get(PLAN),
+        "later_version": plan.get(PLAN_VERSION),
+        "later_interval": None if whole is None or whole.recurring is None else whole.recurring.interval,
+        **kept,
+        "schedule_id": schedule.id,
+        "later_price_id": price_id,
+        "later_quantity": quantity,
+        "later_at": moment(phase.start_date),
+    }
+
+
+_LATER = ("later_price_id", "later_plan", "later_version", "later_interval", "later_quantity", "later_at")
+
+
+def _known_later(known: Subscription | None) -> dict[str, Any]:
+    return {} if known is None else {name: getattr(known, name) for name in _LATER}
 
 
 def moment(seconds: int | None) -> datetime | None:

@@ -14,6 +14,8 @@ from tenantry.billing.stripe.shapes import (
 )
 from tenantry.foundation.runtime import Runtime
 
+A_PAGE = 100
+
 
 async def fetch_invoice(runtime: Runtime, invoice_id: str) -> Invoice:
     """An invoice as it is now."""
@@ -37,6 +39,19 @@ async def fetch_payment(runtime: Runtime, payment_intent_id: str) -> Payment:
         refunded=0 if charge is None else charge.amount_refunded,
         disputed=charge is not None and charge.disputed,
     )
+
+
+async def invoices_of(runtime: Runtime, subscription_id: str) -> list[Invoice]:
+    """Every invoice of a subscription, the newest first."""
+    found: list[Invoice] = []
+    while True:
+        page: Listed[Invoice] = await account(runtime).ask(
+            "get", "invoices", Listed[Invoice], subscription=subscription_id, limit=A_PAGE,
+            starting_after=found[-1].id if found else None,
+        )  # fmt: skip
+        found += page.data
+        if not page.has_more or not page.data:
+            return found
 
 
 async def payments_of(runtime: Runtime, invoice_id: str) -> list[InvoicePayment]:

@@ -31,6 +31,7 @@ class Recurring(msgspec.Struct, frozen=True):
 
     interval: str
     interval_count: int = 1
+    usage_type: str = "licensed"
 
 
 class Price(msgspec.Struct, frozen=True):
@@ -62,6 +63,12 @@ class Feature(msgspec.Struct, frozen=True):
     lookup_key: str
     name: str = ""
     active: bool = True
+
+
+class Named(msgspec.Struct, frozen=True):
+    """What was made or changed, where nothing but its id is read."""
+
+    id: str
 
 
 class ProductFeature(msgspec.Struct, frozen=True):
@@ -151,6 +158,58 @@ class Preview(msgspec.Struct, frozen=True):
     lines: Listed[Line] = msgspec.field(default_factory=lambda: Listed([]))
 
 
+class PhaseItem(msgspec.Struct, frozen=True):
+    """What is subscribed to in a phase."""
+
+    price: str | Price
+    quantity: int | None = None
+
+
+class PhaseDiscount(msgspec.Struct, frozen=True):
+    """What a phase is cheaper by."""
+
+    coupon: str | _Named | None = None
+    discount: str | _Named | None = None
+    promotion_code: str | _Named | None = None
+
+
+class Phase(msgspec.Struct, frozen=True):
+    """A stretch of time in which one thing is subscribed to."""
+
+    start_date: int
+    items: list[PhaseItem]
+    end_date: int | None = None
+    discounts: list[PhaseDiscount] = []
+
+
+class Span(msgspec.Struct, frozen=True):
+    """From when to when."""
+
+    start_date: int
+    end_date: int
+
+
+class Schedule(msgspec.Struct, frozen=True):
+    """What a subscription is and will be to, phase after phase."""
+
+    id: str
+    phases: list[Phase]
+    status: str = "active"
+    current_phase: Span | None = None
+
+    @property
+    def here(self) -> Phase | None:
+        """The phase that it is in."""
+        start = None if self.current_phase is None else self.current_phase.start_date
+        return next((one for one in self.phases if one.start_date == start), None)
+
+    @property
+    def then(self) -> Phase | None:
+        """The phase after that."""
+        end = None if self.current_phase is None else self.current_phase.end_date
+        return next((one for one in self.phases if end is not None and one.start_date >= end), None)
+
+
 class PauseCollection(msgspec.Struct, frozen=True):
     """That invoices are not collected for now."""
 
@@ -174,6 +233,7 @@ class Subscription(msgspec.Struct, frozen=True):
     trial_end: int | None = None
     latest_invoice: str | Invoice | None = None
     pause_collection: PauseCollection | None = None
+    schedule: str | Schedule | None = None
     current_period_start: int | None = None
     current_period_end: int | None = None
     metadata: Metadata = {}
@@ -244,18 +304,6 @@ class Payment(msgspec.Struct, frozen=True):
     invoices: tuple[str, ...]
     refunded: int
     disputed: bool
-
-
-class _About(msgspec.Struct, frozen=True):
-    object: _Named
-
-
-class Happened(msgspec.Struct, frozen=True):
-    """Something that Stripe remembers for a month."""
-
-    id: str
-    created: int
-    data: _About
 
 
 def id_of(told: object) -> str | None:

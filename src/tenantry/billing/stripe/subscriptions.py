@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from tenantry.billing.stripe.account import account, checked
-from tenantry.billing.stripe.shapes import Happened, Listed, Preview, Subscription
+from tenantry.billing.stripe.shapes import Listed, Preview, Subscription
 from tenantry.foundation.runtime import Runtime
 
-WHOLE = ["latest_invoice"]
+WHOLE = ["latest_invoice", "schedule.phases.items.price"]
+LISTED = ["data.latest_invoice", "data.schedule"]
+"""As much of it as Stripe expands in a list."""
 A_PAGE = 100
 
 
@@ -65,11 +69,18 @@ async def resume_subscription(runtime: Runtime, subscription_id: str, *, key: st
     )  # fmt: skip
 
 
-async def end_subscription(runtime: Runtime, subscription_id: str, *, prorate: bool) -> Subscription:
+async def take_end_back(runtime: Runtime, subscription_id: str, *, key: str) -> Subscription:
+    """Take back that a subscription ends at a moment of its own, which is not the end of a period."""
+    return await account(runtime).ask(
+        "post", checked(f"subscriptions/{subscription_id}"), Subscription, key=key, cancel_at="", expand=WHOLE
+    )
+
+
+async def end_subscription(runtime: Runtime, subscription_id: str, *, prorate: bool, **details: Any) -> Subscription:
     """End a subscription at once; Stripe takes a second time as one that is not there."""
     return await account(runtime).ask(
         "delete", checked(f"subscriptions/{subscription_id}"), Subscription, prorate=prorate, invoice_now=prorate,
-        expand=WHOLE,
+        expand=WHOLE, cancellation_details=details or None,
     )  # fmt: skip
 
 
@@ -84,7 +95,7 @@ async def every_subscription(runtime: Runtime, **filters: Any) -> AsyncIterator[
     while True:
         page: Listed[Subscription] = await account(runtime).ask(
             "get", "subscriptions", Listed[Subscription], status="all", limit=A_PAGE, starting_after=after,
-            expand=["data.latest_invoice"], **filters,
+            expand=LISTED, **filters,
         )  # fmt: skip
         for one in page.data:
             yield one
@@ -93,19 +104,9 @@ async def every_subscription(runtime: Runtime, **filters: Any) -> AsyncIterator[
         after = page.data[-1].id
 
 
-async def subscriptions_changed_since(runtime: Runtime, moment: int) -> AsyncIterator[str]:
-    """The ids of subscriptions that something happened to since, each once; Stripe remembers a month."""
-    after: str | None = None
-    seen: set[str] = set()
-    while True:
-        page: Listed[Happened] = await account(runtime).ask(
-            "get", "events", Listed[Happened], type="customer.subscription.*", created={"gte": moment}, limit=A_PAGE,
-            starting_after=after,
-        )  # fmt: skip
-        for one in page.data:
-            if one.data.object.id not in seen:
-                seen.add(one.data.object.id)
-                yield one.data.object.id
-        if not page.has_more or not page.data:
-            return
-        after = page.data[-1].id
+async def subscriptions_page(runtime: Runtime, *, after: str | None, status: str | None) -> Listed[msgspec.Raw]:
+    """A page of subscriptions as they are told, the newest first; without a status those that are not cancelled."""
+    return await account(runtime).ask(
+        "get", "subscriptions", Listed[msgspec.Raw], status=status, limit=A_PAGE, starting_after=after,
+        expand=LISTED,
+    )  # fmt: skip

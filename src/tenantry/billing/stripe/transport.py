@@ -6,6 +6,7 @@ The only module that loads Stripe's SDK (0.6 s) and aiohttp; imported by the fir
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
@@ -23,6 +24,8 @@ CONNECTING = 5.0
 RETRIES = 1
 """How often the SDK asks again at once, with the same idempotency key, where it hears nothing or that it should."""
 
+# each question is a line of its log otherwise; what fails is said by whoever asked
+logging.getLogger("stripe").setLevel(logging.WARNING)
 # the time that the last request took is nobody's concern
 stripe.enable_telemetry = False
 

@@ -21,7 +21,7 @@ def add_commands(app: typer.Typer, assembly: Assembly) -> None:
         *,
         no_seed: Annotated[bool, typer.Option("--no-seed", help="Start without the demo.")] = False,
     ) -> None:
-        """Start PostgreSQL, API, worker and mailbox on loopback; Ctrl-C stops all of it."""
+        """Start PostgreSQL, API, worker, mailbox and a local Stripe on loopback; Ctrl-C stops all of it."""
         # late: only this command supervises processes
         from tenantry.entrypoints.dev.household import Household, NotStarted  # noqa: PLC0415
 

@@ -5,10 +5,16 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from tenantry.entrypoints.dev.local_stripe import LocalStripe
 from tenantry.foundation.security.keys import new_master_key
+from tenantry.settings import variables_given
+
+DEMO_PLANS = Path(__file__).parent / "plans.toml"
 
 
-def development_environment(data: Path, *, port: int, database_url: str) -> dict[str, str]:
+def development_environment(
+    data: Path, *, port: int, database_url: str, stripe: LocalStripe | None = None
+) -> dict[str, str]:
     """The variables of the children."""
     own = {
         "TENANTRY_ENVIRONMENT": "development",
@@ -20,6 +26,10 @@ def development_environment(data: Path, *, port: int, database_url: str) -> dict
         # several installations side by side must not fight over one port
         "TENANTRY_OPS_LISTEN": "",
     }
+    if "TENANTRY_PLAN_FILE" not in variables_given():
+        own["TENANTRY_PLAN_FILE"] = str(DEMO_PLANS)
+    if stripe is not None:
+        own |= stripe.environment
     if not {"TENANTRY_MASTER_KEYS", "TENANTRY_MASTER_KEYS_FILE"} & os.environ.keys():
         own["TENANTRY_MASTER_KEYS_FILE"] = str(_master_keys(data))
     return own | dict(os.environ)

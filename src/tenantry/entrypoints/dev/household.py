@@ -1,4 +1,4 @@
-"""A developer's household: PostgreSQL, API and worker in one folder, started, kept up and stopped together."""
+"""A developer's household: PostgreSQL, API, worker and a local Stripe in one folder, started, kept up, stopped."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from pathlib import Path
 
 from tenantry.entrypoints.dev.child import Child
 from tenantry.entrypoints.dev.environment import development_environment
+from tenantry.entrypoints.dev.local_stripe import LocalStripe, local_stripe_in
+from tenantry.entrypoints.dev.selling import PlanSync
 from tenantry.entrypoints.port import PortTaken, refuse_taken_port
 from tenantry.foundation.data import migrations
 from tenantry.foundation.data.embedded import EmbeddedPostgres
@@ -25,6 +27,8 @@ DRAIN = 27.0
 # whoever held the port may have been killed a moment ago
 PORT_PATIENCE = 2.0
 LOOK_EVERY = 0.05
+# what is for sale is there when it says `ready`; should that take very long, it is not waited for
+SALE_PATIENCE = 30.0
 COMMAND = (sys.executable, "-m", "tenantry")
 
 
@@ -42,6 +46,9 @@ class Household:
         self._seed = seed
         self._stopping = False
         self._children: list[Child] = []
+        self._needed: list[Child] = []
+        self._stripe: LocalStripe | None = None
+        self._sync: PlanSync | None = None
 
     def run(self) -> int:
         """Start everything, say `ready`, keep it up until told to stop."""
@@ -53,15 +60,37 @@ class Household:
         try:
             url = server.start() if server else os.environ["TENANTRY_DATABASE_URL"]
             if not self._stopping:
-                self._live(development_environment(self._data, port=self._port, database_url=url))
+                self._live(url)
         finally:
             self._stop_children()
             if server:
                 server.stop()
         return 0
 
-    def _live(self, environment: dict[str, str]) -> None:
+    def _live(self, database_url: str) -> None:
+        stripe = local_stripe_in(self._data, api_port=self._port)
+        environment = development_environment(self._data, port=self._port, database_url=database_url, stripe=stripe)
+        if stripe is not None:
+            # first, as it imports what it needs while the database is migrated
+            self._begin_stripe(stripe, environment)
         self._migrate(environment)
+        self._sync = PlanSync(stripe, environment) if stripe is not None else None
+        self._keep_up()
+        self._start(environment)
+        self._plant(environment)
+        self._wait_until_ready()
+        if not self._stopping:
+            sys.stdout.write(f"ready http://127.0.0.1:{self._port}\n")
+            sys.stdout.flush()
+        while not self._stopping:
+            self._keep_up()
+            time.sleep(LOOK_EVERY)
+
+    def _begin_stripe(self, stripe: LocalStripe, environment: dict[str, str]) -> None:
+        self._stripe = stripe
+        self._begin(Child("local Stripe", stripe.command(os.getpid()), environment))
+
+    def _start(self, environment: dict[str, str]) -> None:
         supervised = ("--supervisor", str(os.getpid()))
         serve = (
             *COMMAND,
@@ -72,21 +101,22 @@ class Household:
             "--workers",
             str(self._workers),
         )
-        self._children = [
+        self._needed = [
             Child("api", serve, environment),
             Child("worker", (*COMMAND, "worker", *supervised), environment),
         ]
+        for child in self._needed:
+            self._begin(child)
+
+    def _begin(self, child: Child) -> None:
+        self._children.append(child)
+        child.start()
+
+    def _keep_up(self) -> None:
         for child in self._children:
-            child.start()
-        self._plant(environment)
-        self._wait_until_ready()
-        if not self._stopping:
-            sys.stdout.write(f"ready http://127.0.0.1:{self._port}\n")
-            sys.stdout.flush()
-        while not self._stopping:
-            for child in self._children:
-                child.keep_up()
-            time.sleep(LOOK_EVERY)
+            child.keep_up()
+        if self._sync is not None:
+            self._sync.look()
 
     def _migrate(self, environment: dict[str, str]) -> None:
         if plugins_named(environ=environment):
@@ -113,11 +143,10 @@ class Household:
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + READY_WITHIN
-        while not self._stopping and not self._answers():
-            if time.monotonic() > deadline or any(child.gave_up for child in self._children):
+        while not self._stopping and not (self._answers() and self._sells(deadline - READY_WITHIN + SALE_PATIENCE)):
+            if time.monotonic() > deadline or any(child.gave_up for child in self._needed):
                 raise NotStarted("It did not come up; the lines above say why.")
-            for child in self._children:
-                child.keep_up()
+            self._keep_up()
             time.sleep(LOOK_EVERY)
 
     def _answers(self) -> bool:
@@ -126,6 +155,14 @@ class Household:
                 return bool(answer.status == 200)
         except (OSError, urllib.error.URLError):
             return False
+
+    def _sells(self, deadline: float) -> bool:
+        """A local Stripe that cannot run keeps nobody from working on what needs none."""
+        if self._sync is None or self._stripe is None or time.monotonic() > deadline:
+            return True
+        if any(child.gave_up for child in self._children):
+            return True
+        return self._sync.over and self._stripe.answers()
 
     def _wait_for_port(self) -> None:
         deadline = time.monotonic() + PORT_PATIENCE
@@ -139,6 +176,8 @@ class Household:
 
     def _stop_children(self) -> None:
         deadline = time.monotonic() + DRAIN
+        if self._sync is not None:
+            self._sync.stop()
         for child in self._children:
             child.stop()
         for child in self._children:

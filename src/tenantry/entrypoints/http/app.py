@@ -18,6 +18,7 @@ from tenantry.entrypoints.http.cors import Cors
 from tenantry.entrypoints.http.docs import docs_pages
 from tenantry.entrypoints.http.endpoint import Endpoint, endpoint
 from tenantry.entrypoints.http.gate import ARRIVAL, REPLY, App, Gate
+from tenantry.entrypoints.http.local_stripe import local_stripe_page
 from tenantry.entrypoints.http.mailbox import mailbox_pages
 from tenantry.entrypoints.http.metrics import metrics_page
 from tenantry.entrypoints.http.openapi import describe
@@ -66,6 +67,7 @@ def _paths(runtime: Runtime, registry: Registry) -> dict[str, Operations]:
         beside_the_domains(runtime, document),
         docs_pages(runtime.settings.product_name),
         mailbox_pages(runtime),
+        local_stripe_page(runtime),
         metrics_page(runtime.settings.metrics_token),
     ):
         paths.setdefault(path, {})["GET"] = reader

@@ -59,7 +59,11 @@ async def calling(route: Route, runtime: Runtime, arrival: Arrival) -> Call:
     actor = await authenticate(runtime, arrival, required=not route.public)
     arrival.actor = actor.kind
     agent = arrival.header(b"user-agent") or ""
-    call = Call(runtime, actor, arrival.request_id, arrival.source, agent, route.even_closed, arrival.bound)
+    # what reads may leave a trace in works of its own
+    even_restricted = route.even_restricted or route.reads
+    call = Call(
+        runtime, actor, arrival.request_id, arrival.source, agent, route.even_closed, arrival.bound, even_restricted
+    )
     on_behalf_of.set(call)
     return call
 
@@ -110,7 +114,7 @@ async def _within(route: Route, call: Call, given: dict[str, Any]) -> Call:
     """The call as its exchange needs it: in an organization with the role that its caller has there."""
     if not route.in_org:
         return call
-    async with OrgWork(call, given.pop("org"), reading=True) as work:
+    async with OrgWork(call, given.pop("org"), reading=True, ahead=not route.reads) as work:
         work.require(route.requires)
         return call.within(work.org, work.role)
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from html import escape
-from ipaddress import ip_address
 from typing import Any
 
 from tenantry.entrypoints.http.arrival import Arrival
 from tenantry.entrypoints.http.endpoint import Endpoint
+from tenantry.entrypoints.http.loopback import loopback_only
 from tenantry.entrypoints.http.reply import Reply, json_reply
 from tenantry.foundation.net.mailbox import Mail, MailboxPost
-from tenantry.foundation.problems import NotFound
 from tenantry.foundation.runtime import Runtime
 
 SHOWN = 100
-FORWARDED = {b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-real-ip", b"via"}
 HTML = (b"content-type", b"text/html; charset=utf-8")
 POLICY = b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 PAGE = """<!doctype html>
@@ -36,7 +34,7 @@ def mailbox_pages(runtime: Runtime) -> Iterator[tuple[str, Endpoint]]:
 
 def _json(post: MailboxPost) -> Endpoint:
     async def give(scope: dict[str, Any], receive: Any, arrival: Arrival) -> Reply:
-        _loopback_only(scope, arrival)
+        loopback_only(scope, arrival)
         return json_reply({"items": await post.read(SHOWN)})
 
     return give
@@ -44,7 +42,7 @@ def _json(post: MailboxPost) -> Endpoint:
 
 def _page(post: MailboxPost) -> Endpoint:
     async def give(scope: dict[str, Any], receive: Any, arrival: Arrival) -> Reply:
-        _loopback_only(scope, arrival)
+        loopback_only(scope, arrival)
         mails = "".join(_shown(mail) for mail in await post.read(SHOWN)) or "<p>No mail yet.</p>"
         return Reply(200, PAGE.format(mails=mails).encode(), [HTML], POLICY)
 
@@ -56,10 +54,3 @@ def _shown(mail: Mail) -> str:
         f"<article><h2>{escape(mail.subject)}</h2><p>to {escape(mail.to)} "
         f"<time>{escape(mail.sent_at.isoformat())}</time></p><pre>{escape(mail.text)}</pre></article>"
     )
-
-
-def _loopback_only(scope: dict[str, Any], arrival: Arrival) -> None:
-    """Live links are shown here, so that even a mistaken listener or tunnel shows them to this machine alone."""
-    client = scope.get("client")
-    if not client or not ip_address(client[0]).is_loopback or FORWARDED & arrival.headers.keys():
-        raise NotFound

@@ -33,7 +33,7 @@ from tenantry.foundation.problems import (
     UnsupportedMediaType,
     every_problem,
 )
-from tenantry.foundation.refusals import AccountClosed, NoSpace, OrgClosed, Overloaded, SessionEnded
+from tenantry.foundation.refusals import AccountClosed, NoSpace, OrgClosed, Overloaded, PaymentNeeded, SessionEnded
 from tenantry.foundation.routes import Route
 from tenantry.foundation.security.limits import RateLimited
 from tenantry.settings import Settings
@@ -268,6 +268,8 @@ def _problems(route: Route) -> Iterable[type[Problem]]:
             yield AccountClosed
         if route.in_org and not route.even_closed:
             yield OrgClosed
+        if route.in_org and not route.reads and not route.even_restricted:
+            yield PaymentNeeded
     elif any(issubclass(problem, Unauthenticated) for problem in route.problems):
         yield from (Unauthenticated, SessionEnded)
     if route.needs_match:

@@ -45,13 +45,15 @@ def person_context(person: UUID, session: UUID, *, even_closed: bool = False) ->
     return f"set local role {APP};select tenantry.enter({_uuid(person)},{_uuid(session)}{closed})"
 
 
-def org_context(person: UUID, session: UUID, org: UUID, *, even_closed: bool = False) -> str:
+def org_context(
+    person: UUID, session: UUID, org: UUID, *, even_closed: bool = False, even_restricted: bool = False
+) -> str:
     """The opening words of a transaction in an organization; they refuse whoever is no member of it.
 
     PostgreSQL answers them with as many rows as the member's role ranks: it is all that such an answer can tell.
     """
-    closed = ",true" if even_closed else ""
-    entering = f"tenantry.enter_org({_uuid(person)},{_uuid(session)},{_uuid(org)}{closed})"
+    even = f"{',even_closed=>true' if even_closed else ''}{',even_restricted=>true' if even_restricted else ''}"
+    entering = f"tenantry.enter_org({_uuid(person)},{_uuid(session)},{_uuid(org)}{even})"
     return f"set local role {APP};select from {entering}"
 
 

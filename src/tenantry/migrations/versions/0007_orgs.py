@@ -6,18 +6,20 @@ revision, down_revision = "0007", "0006"
 
 ORGS = """
 create table tenantry.orgs (
-    id         uuid        not null constraint orgs_key primary key,
-    name       text        not null,
-    slug       text        not null,
-    version    integer     not null default 1,
-    created_at timestamptz not null default tenantry.now(),
-    updated_at timestamptz not null default tenantry.now(),
-    closed_at  timestamptz,
-    purge_at   timestamptz,
+    id              uuid        not null constraint orgs_key primary key,
+    name            text        not null,
+    slug            text        not null,
+    version         integer     not null default 1,
+    created_at      timestamptz not null default tenantry.now(),
+    updated_at      timestamptz not null default tenantry.now(),
+    closed_at       timestamptz,
+    purge_at        timestamptz,
+    restricted_from timestamptz,
     constraint org_closed_until_purged check ((closed_at is null) = (purge_at is null))
 );
 comment on table tenantry.orgs is 'tenants';
 comment on column tenantry.orgs.purge_at is 'when a closed organization is purged; until then its owners may reopen it';
+comment on column tenantry.orgs.restricted_from is 'from then on its members change nothing in it, for it is not paid';
 
 create table tenantry.org_slugs (
     slug     text        not null constraint one_org_per_slug primary key,
@@ -129,14 +131,16 @@ create policy fellows on tenantry.users for select to tenantry_app
 
 # A caller of the simple protocol learns of an answer only how many rows it had: here, the rank of the role.
 GATE = """
-create function tenantry.enter_org(who uuid, visit uuid, place uuid, even_closed boolean default false)
+create function tenantry.enter_org(who uuid, visit uuid, place uuid, even_closed boolean default false,
+                                   even_restricted boolean default false)
     returns setof boolean
     language plpgsql volatile parallel unsafe as $$
 declare
     authority record;
 begin
     perform set_config('tenantry.person', who::text, true), set_config('tenantry.org', place::text, true);
-    select users.closed_at is not null as person_closed, orgs.closed_at is not null as org_closed, members.role
+    select users.closed_at is not null as person_closed, orgs.closed_at is not null as org_closed,
+           orgs.restricted_from, members.role
       into authority
       from tenantry.sessions
       join tenantry.users on users.id = sessions.user_id
@@ -155,12 +159,16 @@ begin
         raise exception 'this person is no member' using errcode = 'TN404';
     elsif authority.org_closed and not even_closed then
         raise exception 'this organization is closed' using errcode = 'TN410';
+    -- the moment comes by itself: nobody has to be there to change anything then
+    elsif authority.restricted_from is not null and not even_restricted
+          and authority.restricted_from <= tenantry.now() then
+        raise exception 'this organization is not paid' using errcode = 'TN402';
     end if;
     return query select true
                    from generate_series(1, case authority.role when 'member' then 1 when 'admin' then 2 else 3 end);
 end
 $$;
-comment on function tenantry.enter_org(uuid, uuid, uuid, boolean) is
+comment on function tenantry.enter_org(uuid, uuid, uuid, boolean, boolean) is
     'opens an organization''s context for a live session of a member; as many rows as the member''s role ranks';
 """
 

@@ -10,7 +10,7 @@ revision, down_revision = "0017", "0016"
 ORDER = """
 create sequence tenantry.stripe_order;
 comment on sequence tenantry.stripe_order is 'the order of what Stripe told and of what it was asked';
-grant usage on sequence tenantry.stripe_order to tenantry_system;
+grant usage on sequence tenantry.stripe_order to tenantry_app, tenantry_system;
 """
 
 CUSTOMERS = """
@@ -20,16 +20,18 @@ create table tenantry.stripe_customers (
     customer_id text        not null constraint one_org_per_customer unique,
     livemode    boolean     not null,
     created_at  timestamptz not null default tenantry.now(),
-    gone_at     timestamptz
+    gone_at     timestamptz,
+    ended_at    timestamptz
 );
 comment on table tenantry.stripe_customers is 'which customer at Stripe each organization is';
 comment on column tenantry.stripe_customers.gone_at is 'when it was found to be deleted at Stripe';
+comment on column tenantry.stripe_customers.ended_at is 'since when nothing goes on for it, its purge being due';
 alter table tenantry.stripe_customers enable row level security;
 alter table tenantry.stripe_customers force row level security;
-create policy own_org on tenantry.stripe_customers to tenantry_app
-    using (org_id = (select tenantry.org())) with check (org_id = (select tenantry.org()));
+create policy own_org on tenantry.stripe_customers for select to tenantry_app
+    using (org_id = (select tenantry.org()));
 create policy house on tenantry.stripe_customers to tenantry_system using (true);
-grant select, insert (org_id, customer_id, livemode) on tenantry.stripe_customers to tenantry_app;
+grant select on tenantry.stripe_customers to tenantry_app;
 grant select, insert, update, delete on tenantry.stripe_customers to tenantry_system;
 """
 
@@ -93,6 +95,16 @@ create table tenantry.subscriptions (
     duplicate_of          text,
     fetched               bigint      not null,
     fetched_at            timestamptz not null default tenantry.now(),
+    "interval"            text,
+    currency              text,
+    unit_amount           bigint,
+    schedule_id           text,
+    later_price_id        text,
+    later_plan            text,
+    later_version         text,
+    later_interval        text,
+    later_quantity        integer,
+    later_at              timestamptz,
     constraint subscriptions_key primary key (org_id, id)
 );
 comment on table tenantry.subscriptions is 'what organizations pay for, as Stripe had it when it was last asked';
@@ -100,6 +112,9 @@ comment on column tenantry.subscriptions.status is 'Stripe''s word; what it mean
 comment on column tenantry.subscriptions.past_due_since is 'when the payment that is missing was due';
 comment on column tenantry.subscriptions.trial_told_for is 'the end of trial that was told of ahead';
 comment on column tenantry.subscriptions.duplicate_of is 'the older live one that this one doubles';
+comment on column tenantry.subscriptions.unit_amount is 'for one seat where it is to seats, in the smallest unit';
+comment on column tenantry.subscriptions.schedule_id is 'what Stripe calls the plan of what it becomes later';
+comment on column tenantry.subscriptions.later_at is 'when it becomes what is later; none where it stays as it is';
 comment on column tenantry.subscriptions.fetched is 'the question that this row answers, in the order of all of them';
 create unique index one_live_subscription_per_org on tenantry.subscriptions (org_id)
     where status not in ('incomplete', 'incomplete_expired', 'canceled') and duplicate_of is null;
@@ -157,38 +172,64 @@ INTENTS = """
 create table tenantry.billing_intents (
     org_id     uuid        not null constraint intent_of_org references tenantry.orgs on delete cascade,
     id         uuid        not null,
-    kind       text        not null,
-    key        text        not null constraint one_intent_per_key unique,
+    kind       text        not null constraint known_intent_kind check
+                           (kind in ('customer', 'checkout', 'change', 'later', 'stay', 'cancel', 'resume')),
     attempt    integer     not null default 1,
     params     jsonb       not null,
     state      text        not null default 'asked' constraint known_intent_state
                            check (state in ('asked', 'open', 'done', 'refused', 'expired')),
     foreign_id text,
-    answer     jsonb,
+    url        text,
+    why        text,
+    asked      bigint      not null default nextval('tenantry.stripe_order'),
     created_at timestamptz not null default tenantry.now(),
+    asked_at   timestamptz not null default tenantry.now(),
     expires_at timestamptz,
     settled_at timestamptz,
     constraint billing_intents_key primary key (org_id, id)
 );
 comment on table tenantry.billing_intents is 'what Stripe is asked to do for an organization, kept before it is asked';
-comment on column tenantry.billing_intents.key is 'Stripe''s idempotency key';
+comment on column tenantry.billing_intents.asked is 'the last attempt''s place in the order of questions';
+comment on column tenantry.billing_intents.url is 'the page at Stripe where it goes on';
+comment on column tenantry.billing_intents.why is 'what Stripe refused it with';
 comment on column tenantry.billing_intents.state is 'asked: no answer is known yet; open: answered, and others act now';
 comment on column tenantry.billing_intents.foreign_id is 'what Stripe made, by its id there';
 create unique index one_open_checkout_per_org on tenantry.billing_intents (org_id)
     where kind = 'checkout' and state in ('asked', 'open');
+create unique index one_new_customer_per_org on tenantry.billing_intents (org_id)
+    where kind = 'customer' and state = 'asked';
+create unique index one_change_at_a_time on tenantry.billing_intents (org_id)
+    where kind not in ('customer', 'checkout') and state = 'asked';
 create unique index one_intent_per_thing on tenantry.billing_intents (foreign_id) where foreign_id is not null;
-create index intents_unsettled on tenantry.billing_intents (created_at) where state in ('asked', 'open');
+create index intents_unsettled on tenantry.billing_intents (asked_at) where state in ('asked', 'open');
 alter table tenantry.billing_intents enable row level security;
 alter table tenantry.billing_intents force row level security;
 create policy own_org on tenantry.billing_intents to tenantry_app
     using (org_id = (select tenantry.org())) with check (org_id = (select tenantry.org()));
 create policy house on tenantry.billing_intents to tenantry_system using (true);
-grant select, insert (org_id, id, kind, key, attempt, params, expires_at),
-      update (state, foreign_id, answer, expires_at, settled_at) on tenantry.billing_intents to tenantry_app;
+grant select, insert (org_id, id, kind, params) on tenantry.billing_intents to tenantry_app;
 grant select, insert, update, delete on tenantry.billing_intents to tenantry_system;
+"""
+
+RECONCILING = """
+create table tenantry.stripe_reconciling (
+    singular    boolean     not null default true constraint stripe_reconciling_key primary key
+                            constraint one_row check (singular),
+    heard_until timestamptz not null,
+    compared_at timestamptz not null default tenantry.now(),
+    looked      bigint      not null,
+    differed    bigint      not null,
+    lost        bigint      not null
+);
+comment on table tenantry.stripe_reconciling is 'how our rows compared with Stripe''s the last time';
+comment on column tenantry.stripe_reconciling.heard_until is 'when that began: what was told before has been heard';
+alter table tenantry.stripe_reconciling enable row level security;
+alter table tenantry.stripe_reconciling force row level security;
+create policy house on tenantry.stripe_reconciling to tenantry_system using (true);
+grant select, insert, update on tenantry.stripe_reconciling to tenantry_system;
 """
 
 
 def upgrade() -> None:
-    for part in (ORDER, CUSTOMERS, NOTICES, SUBSCRIPTIONS, INVOICES, INTENTS):
+    for part in (ORDER, CUSTOMERS, NOTICES, SUBSCRIPTIONS, INVOICES, INTENTS, RECONCILING):
         op.execute(part)

@@ -14,7 +14,13 @@ from tenantry.orgs.actions.acceptance import (
     take_in,
 )
 from tenantry.orgs.actions.belonging import role_of, sole_ownerships, what_is_held
-from tenantry.orgs.actions.closure import close_org, purge_org, reopen_org, what_blocks_org_closing
+from tenantry.orgs.actions.closure import (
+    close_org,
+    purge_org,
+    reopen_org,
+    what_blocks_org_closing,
+    what_delays_purging,
+)
 from tenantry.orgs.actions.expiry import expire_invites
 from tenantry.orgs.actions.invites import Wanted, invite, invite_many, resend_invite, revoke_invite
 from tenantry.orgs.actions.members import (
@@ -27,6 +33,7 @@ from tenantry.orgs.actions.members import (
 )
 from tenantry.orgs.actions.naming import change_org, create_org, plans_of
 from tenantry.orgs.actions.parting import part_with
+from tenantry.orgs.actions.restriction import restrict_org
 from tenantry.orgs.actions.switching import switch_org
 from tenantry.orgs.actions.tables import ORG_TABLES, TABLES
 
@@ -58,6 +65,7 @@ __all__ = [
     "remove_member",
     "reopen_org",
     "resend_invite",
+    "restrict_org",
     "revoke_invite",
     "role_of",
     "sole_ownerships",
@@ -65,5 +73,6 @@ __all__ = [
     "take_in",
     "transfer_ownership",
     "what_blocks_org_closing",
+    "what_delays_purging",
     "what_is_held",
 ]

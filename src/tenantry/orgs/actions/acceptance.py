@@ -13,19 +13,20 @@ from tenantry.foundation.action import action
 from tenantry.foundation.data.sql import maybe, run, value
 from tenantry.foundation.permission import HOUSE, Role
 from tenantry.foundation.problems import NotFound
-from tenantry.foundation.refusals import OrgClosed
+from tenantry.foundation.refusals import OrgClosed, PaymentNeeded
 from tenantry.foundation.security.tokens import BadToken
 from tenantry.foundation.work import SystemWork, Work
 from tenantry.orgs import queries
 from tenantry.orgs.actions.belonging import role_of
-from tenantry.orgs.actions.invites import lock_if_open
+from tenantry.orgs.actions.invites import hold_org
 from tenantry.orgs.actions.members import add_member
 from tenantry.orgs.events import InviteAccepted, InviteDeclined
-from tenantry.orgs.models import Claim, Joined, Offer, masked, may_govern
+from tenantry.orgs.models import Claim, Joined, Offer, Openness, masked, may_govern
 from tenantry.orgs.permissions import MEMBERS_INVITE
 from tenantry.orgs.problems import InviteForAnother, InviteVoid
 
 PURPOSE = "invite"
+UNPAID = "This organization takes nobody in until it is paid; tell whoever invited you, and accept the invite then."
 
 # the person's row first, as at whatever changes how they sign in: their address stays theirs until the commit
 address_for_share = value(str, "select email_key from tenantry.users where id = :user_id for share")
@@ -108,7 +109,7 @@ async def accept_invite(
     org_id = await org_of_invite(work, invite_id=invite_id)
     if org_id is None:
         raise LinkInvalid if token else NotFound
-    open_now = await lock_if_open(work, org_id=org_id)
+    held = await hold_org(work, org_id=org_id)
     claim = await _claimed(work, invite_id, token, email_key)
     if claim.status == "accepted" and claim.user_id == user_id:
         return Joined(org_id, await _present_role(work, user_id, org_id))
@@ -116,11 +117,10 @@ async def accept_invite(
         raise LinkInvalid
     _refuse_others(claim, email_key)
     # last of these, because it is nobody's business but whom the invite is for
-    if not open_now:
-        raise OrgClosed
+    _refuse_shut(held)
     await _vouched(work, claim)
     await set_accepted(work, invite_id=claim.id, user_id=user_id)
-    await add_member(work, org_id=org_id, user_id=user_id, role=claim.role)
+    await add_member(work, org_id=org_id, user_id=user_id, role=claim.role, how="accepted")
     work.record(InviteAccepted(org_id=org_id, invite_id=claim.id, user_id=user_id))
     return Joined(org_id, claim.role)
 
@@ -141,6 +141,14 @@ def _refuse_others(claim: Claim, email_key: str) -> None:
     if claim.email_key != email_key:
         invited = masked(claim.email)
         raise InviteForAnother(f"This invite is for {invited}; sign in with that address.", invited=invited)
+
+
+def _refuse_shut(held: Openness | None) -> None:
+    if held is None or held.closed:
+        raise OrgClosed
+    if held.restricted:
+        # it is not theirs to pay, and the invite waits
+        raise PaymentNeeded(UNPAID)
 
 
 async def _present_role(work: SystemWork, user_id: UUID, org_id: UUID) -> Role:

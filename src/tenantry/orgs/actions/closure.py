@@ -24,6 +24,10 @@ what_blocks_org_closing: Question[[UUID], Sequence[Blocker]] = Question(
     "what_blocks_org_closing", "What must be settled before this organization can be closed?", settle=all_of
 )
 
+what_delays_purging: Question[[UUID], bool] = Question(
+    "what_delays_purging", "Must something of this organization end elsewhere before it is purged?", settle=any
+)
+
 closure_for_update = maybe(
     Closure,
     """
@@ -126,11 +130,14 @@ remove_org = run("delete from tenantry.orgs where id = :org_id")
 
 @action(requires=HOUSE, records=OrgPurged)
 async def purge_org(work: ForgettingWork, *, org_id: UUID) -> bool:
-    """Forget one batch of an organization whose grace is over; whether there is nothing left to do."""
+    """Forget one batch of an organization whose grace is over; whether there is nothing left to do now."""
     begun = await purge_for_update(work, org_id=org_id)
     if begun is None:
         return True
     if not begun:
+        if await what_delays_purging.ask(work, org_id):
+            # asked for again within the hour
+            return True
         await begin_purge(work, org_id=org_id)
         await let_audit_go(work, org_id=org_id)
     if await forget_some(work, org_id):

@@ -14,7 +14,7 @@ import msgspec
 
 from tenantry.foundation.action import action
 from tenantry.foundation.data.ids import new_id
-from tenantry.foundation.data.sql import maybe, one, run, value
+from tenantry.foundation.data.sql import maybe, one, run
 from tenantry.foundation.events.details import Details
 from tenantry.foundation.net.address import MailAddress
 from tenantry.foundation.permission import Role
@@ -25,16 +25,26 @@ from tenantry.foundation.work import OrgWork, Work
 from tenantry.orgs.actions.members import may_add_member
 from tenantry.orgs.events import InviteResent, InviteRevoked, InviteSent
 from tenantry.orgs.inputs import INVITE_MAILS, INVITE_MAILS_OF_ADDRESS, INVITE_MAILS_OF_ORG
-from tenantry.orgs.models import INVITE_LIFE, MOST_PENDING, Claim, Invite, Placed, may_govern
+from tenantry.orgs.models import INVITE_LIFE, MOST_PENDING, Claim, Invite, Openness, Placed, may_govern
 from tenantry.orgs.permissions import MEMBERS_INVITE
 from tenantry.orgs.problems import AboveYou, AlreadyMember, InviteSettled, ListedTwice, TooManyInvites
 
-lock_if_open = value(bool, "select closed_at is null from tenantry.orgs where id = :org_id for no key update")
+hold_org = maybe(
+    Openness,
+    """
+    select closed_at is not null as closed, coalesce(restricted_from <= tenantry.now(), false) as restricted
+      from tenantry.orgs
+     where id = :org_id
+       for no key update
+    """,
+    not_null=("closed", "restricted"),
+)
 
 
 async def hold_open_org(work: Work, org_id: UUID) -> None:
     """Keep an organization as it is until the commit, and others from inviting or joining meanwhile."""
-    if not await lock_if_open(work, org_id=org_id):
+    held = await hold_org(work, org_id=org_id)
+    if held is None or held.closed:
         raise OrgClosed
 
 
@@ -109,7 +119,7 @@ async def invite(work: OrgWork, *, address: MailAddress, role: Role) -> Placed:
     elif known.waiting >= MOST_PENDING:
         raise TooManyInvites
     if not known.pending_lives:
-        await may_add_member.ask(work, work.org, 1)
+        await may_add_member.ask(work, work.org, 1, "invited")
     muted = await _muted(work, address.key)
     given = {"email": address.typed, "role": role, "muted": muted, "life": INVITE_LIFE}
     if known.pending_id is None:
@@ -218,7 +228,7 @@ async def resend_invite(work: OrgWork, *, invite_id: UUID) -> Invite:
     if claim.status == "expired" and known.waiting >= MOST_PENDING:
         raise TooManyInvites
     if not known.pending_lives:
-        await may_add_member.ask(work, work.org, 1)
+        await may_add_member.ask(work, work.org, 1, "invited")
     muted = await _muted(work, claim.email_key)
     sent = await renew_invite(work, id=claim.id, email=claim.email, role=claim.role, muted=muted, life=INVITE_LIFE)
     work.record(InviteResent(org_id=work.org, **_facts(sent)), details=_asked(claim.email, claim.email_key))

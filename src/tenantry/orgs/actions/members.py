@@ -14,11 +14,11 @@ from tenantry.foundation.question import Question, nothing
 from tenantry.foundation.work import OrgWork, SystemWork
 from tenantry.orgs import queries
 from tenantry.orgs.events import MemberJoined, MemberLeft, MemberRoleChanged, OwnershipTransferred
-from tenantry.orgs.models import MOST_MEMBERS, Member, Standing, Who, may_govern
+from tenantry.orgs.models import MOST_MEMBERS, Comes, Member, Standing, Who, may_govern
 from tenantry.orgs.permissions import MEMBERS_LEAVE, MEMBERS_WRITE, ORG_TRANSFER
 from tenantry.orgs.problems import AboveYou, NotOwner, TooManyMembers
 
-may_add_member: Question[[UUID, int], None] = Question(
+may_add_member: Question[[UUID, int, Comes], None] = Question(
     "may_add_member",
     "May this organization have so many more members, or invites to become one? Whoever says no raises why.",
     settle=nothing,
@@ -40,12 +40,12 @@ keep_member = one(
 
 
 @action(requires=HOUSE, records=MemberJoined)
-async def add_member(work: SystemWork, *, org_id: UUID, user_id: UUID, role: Role) -> None:
+async def add_member(work: SystemWork, *, org_id: UUID, user_id: UUID, role: Role, how: Comes = "added") -> None:
     """Make a person a member, if there is room for one more."""
     await lock_org(work, org_id=org_id)
     if (await queries.members_of_org(work, org_id=org_id) or 0) >= MOST_MEMBERS:
         raise TooManyMembers
-    await may_add_member.ask(work, org_id, 1)
+    await may_add_member.ask(work, org_id, 1, how)
     who = await keep_member(work, org_id=org_id, user_id=user_id, role=role)
     details = Details(who.said(), person=user_id)
     work.record(MemberJoined(org_id=org_id, user_id=user_id, role=role), details=details)

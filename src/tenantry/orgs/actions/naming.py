@@ -44,13 +44,13 @@ found = maybe(
     ), founded as (
         insert into tenantry.orgs (id, name, slug)
         select tenantry.org(), :name, slug from named
-        returning id, name, slug, version, created_at, purge_at
+        returning id, name, slug, version, created_at, purge_at, restricted_from
     ), owning as (
         insert into tenantry.members (org_id, user_id, role)
         select id, tenantry.person(), 'owner' from founded
         returning role
     )
-    select id, name, slug, version, created_at, purge_at, role from founded cross join owning
+    select id, name, slug, version, created_at, purge_at, restricted_from, role from founded cross join owning
     """,
     not_null=("id", "name", "slug", "version", "created_at", "role"),
 )
@@ -136,7 +136,7 @@ change = maybe(
        and orgs.version = coalesce(:version, orgs.version)
        and members.org_id = orgs.id
        and members.user_id = tenantry.person()
- returning id, orgs.name, orgs.slug, orgs.version, created_at, purge_at, role,
+ returning id, orgs.name, orgs.slug, orgs.version, created_at, purge_at, restricted_from, role,
            before.name as name_was, before.slug as slug_was
     """,
 )

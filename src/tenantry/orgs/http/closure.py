@@ -24,6 +24,7 @@ class OwnSlug(Wire):
     problems=(WrongSlug, OrgClosureBlocked, NotOwner),
     example=EXAMPLE,
     answer_example=ACME | {"closes_at": "2026-02-01T03:04:05Z"},
+    even_restricted=True,
 )
 async def close_org(work: OrgWork, body: OwnSlug) -> OrgView:
     """Close the organization for everybody in it; at `closes_at` everything about it is purged."""
@@ -37,6 +38,7 @@ async def close_org(work: OrgWork, body: OwnSlug) -> OrgView:
     example=EXAMPLE,
     answer_example=ACME,
     even_closed=True,
+    even_restricted=True,
 )
 async def reopen_org(work: OrgWork, body: OwnSlug) -> OrgView:
     """Open the closed organization again, while its purge has not begun."""

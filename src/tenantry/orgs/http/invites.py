@@ -16,7 +16,7 @@ from tenantry.foundation.listing import ListAnswer, ListQuery
 from tenantry.foundation.net.address import read_address
 from tenantry.foundation.permission import ONESELF, Role
 from tenantry.foundation.problems import FieldError, Invalid, NotFound, PlanNeeded, Problem
-from tenantry.foundation.refusals import OrgClosed
+from tenantry.foundation.refusals import OrgClosed, PaymentNeeded
 from tenantry.foundation.routes import Answered
 from tenantry.foundation.security.limits import RateLimited
 from tenantry.foundation.wire import Wire
@@ -215,6 +215,7 @@ def _results(work: OrgWork, asked: Sequence[NewInvite], results: Sequence[Placed
     ids={"invite": INVITE_ID},
     status=204,
     problems=(AboveYou, InviteSettled),
+    even_restricted=True,
 )
 async def revoke_invite(work: OrgWork, invite: UUID) -> None:
     """Take an invite back; its link is dead."""
@@ -252,6 +253,7 @@ async def offers(call: Call, query: OfferQuery) -> OfferList:
         PlanNeeded,
         TooManyMembers,
         OrgClosed,
+        PaymentNeeded,
     ),
     example={"token": "AZOX1vK0c2i0bG9uZw.c2lnbmF0dXJl"},
     answer_example=JOINED,

@@ -49,7 +49,9 @@ async def members(work: OrgWork, query: MemberQuery) -> MemberList:
     return MemberList(items=[member_view(member) for member in found], next=after)
 
 
-@routes.delete("/orgs/{org}/members/me", requires=MEMBERS_LEAVE, status=204, problems=(LastOwner,))
+@routes.delete(
+    "/orgs/{org}/members/me", requires=MEMBERS_LEAVE, status=204, problems=(LastOwner,), even_restricted=True
+)
 async def leave(work: OrgWork) -> None:
     """Leave the organization; its last owner cannot."""
     await actions.leave(work)
@@ -85,6 +87,7 @@ async def change_role(work: OrgWork, user: UUID, body: RoleChange, if_match: int
     ids={"user": USER_ID},
     status=204,
     problems=(AboveYou, LastOwner),
+    even_restricted=True,
 )
 async def remove_member(work: OrgWork, user: UUID) -> None:
     """Remove a member; their next request here is refused, whatever token it carries."""
@@ -97,6 +100,7 @@ async def remove_member(work: OrgWork, user: UUID) -> None:
     problems=(NotOwner,),
     example={"user_id": "usr_01jd4w2q8nf6v9m3x5c7b1r0kt"},
     answer_example=BOB | {"role": "owner"},
+    even_restricted=True,
 )
 async def transfer_ownership(work: OrgWork, body: Successor) -> MemberView:
     """Make another member owner in one's own place; oneself is an admin since."""

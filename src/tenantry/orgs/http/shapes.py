@@ -38,6 +38,7 @@ ACME = {
     "role": "owner",
     "created_at": "2026-01-02T03:04:05Z",
     "closes_at": None,
+    "restricted_from": None,
 }
 BOB = {
     "user_id": "usr_01jd4w2q8nf6v9m3x5c7b1r0kt",
@@ -58,6 +59,10 @@ class OrgView(Wire):
     role: Role
     created_at: Instant
     closes_at: Annotated[Instant | None, Meta(description="When it is purged; null for an open one.")]
+    restricted_from: Annotated[
+        Instant | None,
+        Meta(description="From when on everything in it can be read and nothing changed, unless it is paid; or null."),
+    ]
 
 
 class MemberView(Wire):
@@ -82,6 +87,7 @@ async def org_views(work: Work, orgs: Iterable[Org]) -> list[OrgView]:
             role=org.role,
             created_at=org.created_at,
             closes_at=org.purge_at,
+            restricted_from=org.restricted_from,
         )
         for org in shown
     ]

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from tenantry.plans.actions.gates import require_feature, require_room, requires_feature
+from tenantry.plans.actions.gates import (
+    require_feature,
+    require_room,
+    require_within,
+    requires_feature,
+    where_plans_are_sold,
+)
 from tenantry.plans.actions.overrides import Beside, give_override, lift_override
-from tenantry.plans.actions.plans import end_plan, give_plan
+from tenantry.plans.actions.plans import Holding, end_plan, give_plan
 from tenantry.plans.actions.seats import room_for_members
 from tenantry.plans.actions.tables import TABLES
 
 __all__ = [
     "TABLES",
     "Beside",
+    "Holding",
     "end_plan",
     "give_override",
     "give_plan",
     "lift_override",
     "require_feature",
     "require_room",
+    "require_within",
     "requires_feature",
     "room_for_members",
+    "where_plans_are_sold",
 ]

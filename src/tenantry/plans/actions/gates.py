@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from functools import wraps
 from typing import Any, ParamSpec, Protocol, TypeVar
 from uuid import UUID
@@ -10,18 +10,28 @@ from uuid import UUID
 from tenantry.foundation.data.ids import ORG_ID
 from tenantry.foundation.data.sql import run
 from tenantry.foundation.problems import REFUSES
+from tenantry.foundation.question import Question
 from tenantry.foundation.work import OrgWork, Work
 from tenantry.plans import queries
 from tenantry.plans.models import Entitled
-from tenantry.plans.problems import FeatureNeeded, LimitReached
+from tenantry.plans.problems import FeatureNeeded, LimitReached, OverLimit
 from tenantry.plans.settings import PlanSettings
+
+
+def _first(answers: Sequence[str | None]) -> str | None:
+    return next(filter(None, answers), None)
+
+
+where_plans_are_sold: Question[[UUID], str | None] = Question(
+    "where_plans_are_sold", "On which page can this organization get another plan?", settle=_first
+)
 
 Taken = ParamSpec("Taken")
 Answer = TypeVar("Answer")
 
 
 class Count(Protocol):
-    """A statement that counts what there is of something in the work's organization."""
+    """A statement that counts what there is of something in the work's organization, or what comes before one of it."""
 
     async def __call__(self, work: Work) -> int | None:
         """How much there is."""
@@ -55,7 +65,7 @@ async def require_feature(work: OrgWork, feature: str) -> None:
     """Go on only if the plan of the work's organization has a feature: FeatureNeeded, answered 402."""
     found = await queries.entitlements(work, work.org)
     if not found.has(feature):
-        raise FeatureNeeded(more={"feature": feature} | offer(work, work.org, found))
+        raise FeatureNeeded(more={"feature": feature} | await offer(work, work.org, found))
 
 
 async def require_room(work: OrgWork, limit: str, *, used: Count, adding: int = 1) -> None:
@@ -68,17 +78,35 @@ async def require_room(work: OrgWork, limit: str, *, used: Count, adding: int = 
     if most is None:
         return
     await hold_count(work, what=f"plans.limit {limit} {work.org}")
-    refuse_beyond(work, work.org, found, limit, used=await used(work) or 0, adding=adding)
+    await refuse_beyond(work, work.org, found, limit, most=most, used=await used(work) or 0, adding=adding)
 
 
-def refuse_beyond(work: Work, org_id: UUID, found: Entitled, limit: str, *, used: int, adding: int) -> None:
-    """LimitReached if so many more do not fit."""
+async def require_within(work: OrgWork, limit: str, *, place: Count) -> None:
+    """Go on only if what is to be changed is one of those that a limit has room for: OverLimit, answered 402.
+
+    `place` counts it and all that came before it, the oldest first: 1 for the first. What is not there is refused by
+    whoever looks for it. A smaller plan lets the oldest be changed, and the others be read and deleted.
+    """
+    found = await queries.entitlements(work, work.org)
     most = found.limit(limit)
-    if most is not None and used + adding > most:
-        raise LimitReached(more={"limit": limit, "allowed": most, "used": used} | offer(work, org_id, found))
+    if most is None:
+        return
+    # nobody is kept waiting: what others add meanwhile comes later, and what they delete lets this one move up
+    at = await place(work) or 0
+    if at > most:
+        raise OverLimit(more={"limit": limit, "allowed": most, "place": at} | await offer(work, work.org, found))
 
 
-def offer(work: Work, org_id: UUID, found: Entitled) -> dict[str, Any]:
+async def refuse_beyond(
+    work: Work, org_id: UUID, found: Entitled, limit: str, *, most: int, used: int, adding: int
+) -> None:
+    """LimitReached if so many more are more than the most."""
+    if used + adding > most:
+        raise LimitReached(more={"limit": limit, "allowed": most, "used": used} | await offer(work, org_id, found))
+
+
+async def offer(work: Work, org_id: UUID, found: Entitled) -> dict[str, Any]:
     """What a client needs to offer another plan: the one there is, and where to get another."""
     template = work.runtime.section(PlanSettings).link_upgrade
-    return {"plan": found.plan.key, "upgrade_url": template.replace("{org}", ORG_ID.text(org_id)) or None}
+    own = template.replace("{org}", ORG_ID.text(org_id)) or None
+    return {"plan": found.plan.key, "upgrade_url": own or await where_plans_are_sold.ask(work, org_id)}

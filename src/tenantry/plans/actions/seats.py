@@ -5,15 +5,20 @@ from __future__ import annotations
 from uuid import UUID
 
 from tenantry.foundation.work import Work
+from tenantry.orgs.models import Comes
 from tenantry.plans import queries
 from tenantry.plans.actions.gates import refuse_beyond
 from tenantry.plans.models import SEATS
 
 
-async def room_for_members(work: Work, org_id: UUID, adding: int) -> None:
-    """Let so many more in, or be invited, if the plan has seats for them; whoever asks holds the organization."""
+async def room_for_members(work: Work, org_id: UUID, adding: int, how: Comes) -> None:
+    """Let so many more in, or be invited, if the plan has seats for them; whoever asks holds the organization.
+
+    Who accepts goes before the invites that still wait: where there are more of those than seats, the first are let in.
+    """
     found = await queries.entitlements(work, org_id)
-    if found.limit(SEATS) is not None:
-        refuse_beyond(
-            work, org_id, found, SEATS, used=await queries.seats_taken(work, org_id=org_id) or 0, adding=adding
-        )
+    most = found.room_for_seats
+    if most is not None:
+        count = queries.members_seated if how == "accepted" else queries.seats_taken
+        used = await count(work, org_id=org_id) or 0
+        await refuse_beyond(work, org_id, found, SEATS, most=most, used=used, adding=adding)

@@ -8,6 +8,7 @@ from typing import Literal
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 
 from tenantry.plans.models.catalogue import Catalogue, Plan
 
@@ -29,6 +30,16 @@ class Given(msgspec.Struct, frozen=True):
     source: GivenAs
     key: str
     value: int | None
+    seats: int | None
+    valid_until: datetime | None
+
+
+class Held(msgspec.Struct, frozen=True):
+    """A plan that an organization is on, for one reason."""
+
+    source: Literal["grant", "subscription", "trial"]
+    plan: str
+    plan_version: int
     seats: int | None
     valid_until: datetime | None
 
@@ -81,6 +92,22 @@ class Entitled(msgspec.Struct, frozen=True):
     def limit(self, key: str) -> int | None:
         """How much of something there may be; None without end."""
         return self[key].value if key in self.catalogue.limits else None
+
+    @property
+    def room_for_seats(self) -> int | None:
+        """How many seats may be taken; None without end.
+
+        Where bought seats grow, more than were bought, up to the most that the plan sells.
+        """
+        bought, terms = self.limit(SEATS), self.plan.seats
+        grows = self.holding != "grant" and self.seats is not None and terms is not None and terms.grow
+        if bought is None or terms is None or not grows:
+            return bought
+        reasons = self._reasons(SEATS)
+        grown = (replace(reasons[0], value=terms.most), *reasons[1:])
+        most = _settled(grown)
+        # who bought more than the plan file sells by now has what they bought
+        return None if most is None else max(bought, most)
 
     def _reasons(self, key: str) -> tuple[Reason, ...]:
         own = [row for row in self.given if row.key == key]

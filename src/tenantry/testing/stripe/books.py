@@ -49,6 +49,7 @@ class Books:
         self.agendas: dict[str, list[Due]] = defaultdict(list)
         self.present: dict[str, int] = {}
         self.told: list[Thing] = []
+        self.changes = 0
         self._now = now
         self._undo: list[Callable[[], None]] = []
         self._planned = 0
@@ -72,10 +73,15 @@ class Books:
     def plan(self, at: int, deed: str, thing: Thing, *, rank: int = 5) -> None:
         """Have this done to the thing at that instant, by the clock of its customer."""
         self._planned += 1
+        self.touched()
         clock = self.clock_of(thing.get("customer"))
         heapq.heappush(self.agendas[clock], (at, rank, self._planned, deed, thing["id"]))
 
     # objects
+
+    def touched(self) -> None:
+        """Something is not as it was: what keeps these books has to write them anew."""
+        self.changes += 1
 
     def new_id(self, prefix: str, length: int = 14) -> str:
         """An id that no other object has."""
@@ -88,6 +94,7 @@ class Books:
         self.kinds[kind][id_] = thing
         if isinstance(owner, str):
             self._of[kind, owner].append(id_)
+        self.touched()
         self._undo.append(lambda: self._forget(kind, id_, owner, before))
         return thing
 
@@ -95,12 +102,14 @@ class Books:
         """Give an object these fields."""
         before = {name: thing.get(name, _ABSENT) for name in fields}
         self._undo.append(lambda: _restore(thing, before))
+        self.touched()
         thing.update(fields)
 
     def keep(self, name: str, value: Any) -> None:
         """Remember something that no object shows."""
         before = self.secrets.get(name, _ABSENT)
         self._undo.append(lambda: _restore(self.secrets, {name: before}))
+        self.touched()
         self.secrets[name] = value
 
     def remove(self, thing: Thing) -> None:
@@ -113,6 +122,7 @@ class Books:
             self.kinds[kind] = {one: self.kinds[kind][one] for one in order if one in self.kinds[kind]}
 
         self._undo.append(back)
+        self.touched()
         self.kinds[kind].pop(id_, None)
 
     def tell(self, event: Thing) -> None:
@@ -178,6 +188,7 @@ class Books:
     def _roll_back(self, mark: int = 0) -> None:
         while len(self._undo) > mark:
             self._undo.pop()()
+            self.touched()
 
     def _forget(self, kind: str, id_: str, owner: Any, before: Thing | None) -> None:
         if before is None:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from tenantry.testing.stripe.books import Books
 from tenantry.testing.stripe.clock import Clock
 from tenantry.testing.stripe.deliveries import Deliveries
+from tenantry.testing.stripe.faults import Fault, Faults
 
 
 class Account(Protocol):
@@ -16,12 +17,16 @@ class Account(Protocol):
     books: Books
     clock: Clock
     deliveries: Deliveries
+    faults: Faults
 
     def catch_up(self) -> None:
         """Do what fell due."""
 
-    def decline(self, id_: str, code: str = "generic_decline") -> None:
-        """Have the bank decline charges of this customer or card."""
+    def decline(self, id_: str, code: str = "generic_decline", *, times: int = 0) -> None:
+        """Have the bank decline charges of this customer or card, so many times or from now on."""
+
+    def fail(self, status: int = 500, *, after: bool = False) -> Fault:
+        """Have the next request fail."""
 
 
 @dataclass(slots=True)

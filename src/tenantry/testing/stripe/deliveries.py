@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import itertools
 import json
 import random
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 from types import TracebackType
@@ -20,7 +21,11 @@ from tenantry.testing.stripe.books import Books, Thing
 from tenantry.testing.stripe.notices import matches
 
 Mode = Literal["deliver", "duplicate", "delay", "reorder", "drop"]
-TIMEOUT, RETRY_SECONDS = 10.0, (1.0, 5.0, 25.0)
+TIMEOUT, RETRY_SECONDS, NOT_KEPT_YET = 10.0, (1.0, 5.0, 25.0), 1.0
+
+
+async def _at_once(_: int) -> bool:
+    return True
 
 
 @dataclass(slots=True)
@@ -33,6 +38,17 @@ class Sent:
     attempt: int = 1
     body: bytes = b""
     signature: str = ""
+
+
+@dataclass(slots=True)
+class Waiting:
+    """An attempt that is still to be made, not before an instant (in seconds since 1970, by the machine's clock)."""
+
+    event: Thing
+    endpoint: Thing
+    attempt: int = 1
+    at: float = 0
+    since: int = 0  # as many changes the books had seen when it was told
 
 
 @dataclass(slots=True)
@@ -50,13 +66,18 @@ class Deliveries:
     held: list[Thing] = field(default_factory=list)
     dropped: list[Thing] = field(default_factory=list)
     clock: Callable[[], float] = time.time
-    _queue: asyncio.Queue[tuple[Thing, Thing, int]] = field(default_factory=asyncio.Queue)
+    kept: Callable[[int], Awaitable[bool]] = _at_once
+    waiting: dict[int, Waiting] = field(default_factory=dict)
+    _queue: asyncio.Queue[int] = field(default_factory=asyncio.Queue)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _session: aiohttp.ClientSession | None = None
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT))
         self._keep(self._post_all())
+        for number in self.waiting:
+            self._soon(number)
         return self
 
     async def __aexit__(
@@ -67,10 +88,13 @@ class Deliveries:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._session is not None:
             await self._session.close()
+        # whoever enters again begins with all that waits
+        self._session, self._queue = None, asyncio.Queue()
 
     def take(self, events: Iterable[Thing]) -> None:
         """What a request told."""
         for event in events:
+            self.books.touched()
             if self.mode == "drop":
                 self.dropped.append(event)
             elif self.mode in ("delay", "reorder"):
@@ -81,6 +105,7 @@ class Deliveries:
     def release(self, *, shuffled: bool | None = None, seed: int | None = None) -> None:
         """Post what was kept; shuffled in the mode `reorder`, or if said so."""
         held, self.held = self.held, []
+        self.books.touched()
         if self.mode == "reorder" if shuffled is None else shuffled:
             random.Random(seed).shuffle(held)  # noqa: S311 - an order, not a secret
         for event in held:
@@ -90,6 +115,12 @@ class Deliveries:
         """Post these events again, by id, whatever became of them."""
         for id_ in events:
             self._enqueue(self.books.get("event", id_))
+        self.dropped = [one for one in self.dropped if one["id"] not in events]
+
+    def switch(self, mode: Mode) -> None:
+        """Treat what is told from now on in this way."""
+        self.mode = mode
+        self.books.touched()
 
     async def settled(self, within: float = 10) -> None:
         """Wait until all that is on its way was answered; retries that wait for their time are not waited for."""
@@ -100,26 +131,43 @@ class Deliveries:
         for endpoint in self.books.kinds["webhook_endpoint"].values():
             wanted = any(matches(event, one) for one in endpoint["enabled_events"])
             for _ in range(times if wanted and endpoint["status"] == "enabled" else 0):
-                self._queue.put_nowait((event, endpoint, 1))
+                self.wait(Waiting(event, endpoint, since=self.books.changes))
+
+    def wait(self, one: Waiting) -> None:
+        """Make this attempt when it is due; what waits while nothing is sent is sent later."""
+        number = next(self._numbers)
+        self.waiting[number] = one
+        self.books.touched()
+        if self._session is not None:
+            self._soon(number)
 
     async def _post_all(self) -> None:
         while True:
-            event, endpoint, attempt = await self._queue.get()
+            number = await self._queue.get()
             try:
-                await self._post(event, endpoint, attempt)
+                await self._post(number, self.waiting[number])
             finally:
                 self._queue.task_done()
 
-    async def _post(self, event: Thing, endpoint: Thing, attempt: int) -> None:
-        body = json.dumps(event).encode()
-        signature = signed(body, self.books.secrets[f"endpoint:{endpoint['id']}"], int(self.clock()))
-        sent = Sent(event, endpoint["url"], attempt=attempt, body=body, signature=signature)
+    async def _post(self, number: int, one: Waiting) -> None:
+        while not await self.kept(one.since):  # noqa: ASYNC110 - it waits for the answer, then asks again
+            # a notice of what a crash could still undo would be a lie
+            await asyncio.sleep(NOT_KEPT_YET)
+        body = json.dumps(one.event).encode()
+        signature = signed(body, self.books.secrets[f"endpoint:{one.endpoint['id']}"], int(self.clock()))
+        sent = Sent(one.event, one.endpoint["url"], attempt=one.attempt, body=body, signature=signature)
         sent.status = await self._answer(sent)
         self.sent.append(sent)
-        if 200 <= sent.status < 300:
-            self.books.change(event, pending_webhooks=max(0, event["pending_webhooks"] - 1))
-        elif attempt <= len(self.retries):
-            self._keep(self._later(event, endpoint, attempt))
+        del self.waiting[number]
+        self._done(one, sent.status)
+
+    def _done(self, one: Waiting, status: int) -> None:
+        self.books.touched()
+        if 200 <= status < 300:
+            self.books.change(one.event, pending_webhooks=max(0, one.event["pending_webhooks"] - 1))
+        elif one.attempt <= len(self.retries):
+            at = time.time() + self.retries[one.attempt - 1]
+            self.wait(Waiting(one.event, one.endpoint, one.attempt + 1, at))
 
     async def _answer(self, sent: Sent) -> int:
         if self._session is None:
@@ -131,9 +179,16 @@ class Deliveries:
         except (aiohttp.ClientError, TimeoutError, OSError):
             return 0
 
-    async def _later(self, event: Thing, endpoint: Thing, attempt: int) -> None:
-        await asyncio.sleep(self.retries[attempt - 1])
-        self._queue.put_nowait((event, endpoint, attempt + 1))
+    def _soon(self, number: int) -> None:
+        seconds = self.waiting[number].at - time.time()
+        if seconds > 0:
+            self._keep(self._later(number, seconds))
+        else:
+            self._queue.put_nowait(number)
+
+    async def _later(self, number: int, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        self._queue.put_nowait(number)
 
     def _keep(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)

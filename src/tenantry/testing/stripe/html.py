@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+from hashlib import sha256
 from html import escape
 
 STYLE = """
@@ -17,6 +19,13 @@ label{display:block;margin:.5rem 0}:focus-visible{outline:3px solid #f0a500;outl
 button{background:#14151f;color:#b9b4ff;border-color:#b9b4ff}button.main{background:#6f66e8;color:#fff}
 td,th{border-color:#34374a}.wrong{color:#ff9aa8}input,select{background:#1d1f2c;color:inherit}a{color:#b9b4ff}}
 """
+
+
+# no `form-action`: browsers hold it against where a paid checkout leads
+POLICY = (
+    f"default-src 'none'; style-src 'sha256-{b64encode(sha256(STYLE.encode()).digest()).decode()}'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
 
 
 def page(title: str, body: str, wrong: str = "") -> str:

@@ -45,6 +45,14 @@ class Answers:
         """Remember an answer."""
         self._kept.setdefault(key, Kept(_digest(method, path, body), *answer))
 
+    def all(self) -> dict[str, Kept]:
+        """The answers by their keys, oldest first."""
+        return dict(self._kept)
+
+    def restore(self, kept: dict[str, Kept]) -> None:
+        """Begin with these answers."""
+        self._kept = dict(kept)
+
     def forget(self) -> None:
         """As after a day: keys are new again."""
         self._kept.clear()

@@ -10,11 +10,16 @@ from typing import Any
 from tenantry.testing.stripe import checkout, completing, desk, invoicing, payment_methods, portal
 from tenantry.testing.stripe.books import Books, Thing
 from tenantry.testing.stripe.clicks import Click
-from tenantry.testing.stripe.html import button, link, money, page, table
+from tenantry.testing.stripe.html import POLICY, button, link, money, page, table
 from tenantry.testing.stripe.wire import Refusal, invalid, missing
 
 Shown = tuple[int, dict[str, str], str]
-HTML = {"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+HTML = {
+    "Content-Type": "text/html; charset=utf-8",
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": POLICY,
+}
 CARDS = {
     "visa": "Visa, pays",
     "mastercard": "Mastercard, pays",

@@ -81,6 +81,18 @@ def says(books: Books, method: Thing) -> str:
     return "" if told == "accept" else str(told or card.on_charge)
 
 
+def heard(books: Books, method: Thing) -> None:
+    """The bank has said it to a charge: what it was to say so many times, it says one time less."""
+    for id_ in (method["id"], method["customer"]):
+        if left := books.secrets.get(f"bank:times:{id_}"):
+            # past `keep`: what the bank said is not unsaid with a request that is undone because of it
+            books.secrets[f"bank:times:{id_}"] = left - 1
+            books.secrets[f"bank:{id_}"] = books.secrets[f"bank:{id_}"] if left > 1 else ""
+            books.touched()
+        if left or books.secrets.get(f"bank:{id_}"):
+            return
+
+
 @route("POST", "/payment_methods/{}/attach", needs=("customer",), customer=shapes.text)
 def attach(asked: Asked) -> Thing:
     """Give a card to a customer; a bad one is declined."""

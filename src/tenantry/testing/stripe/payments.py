@@ -64,6 +64,7 @@ _UNSET_OF_INTENT = (
 def attempted(books: Books, intent: Thing, method: Thing, *, authenticated: bool = False) -> Outcome:
     """Charge the card, and record what came of it."""
     said = payment_methods.says(books, method)
+    payment_methods.heard(books, method)
     if said == cards.AUTHENTICATE and not authenticated:
         action = {"type": "use_stripe_sdk", "use_stripe_sdk": {"type": "three_d_secure_redirect"}}
         books.change(intent, status="requires_action", payment_method=method["id"], next_action=action)

@@ -60,15 +60,15 @@ class Running:
 
 
 @asynccontextmanager
-async def local_stripe(stripe: LocalStripe | None = None, **given: Any) -> AsyncIterator[Running]:
-    """A local Stripe on a free port of the loopback; `given` is what LocalStripe takes."""
+async def local_stripe(stripe: LocalStripe | None = None, *, port: int = 0, **given: Any) -> AsyncIterator[Running]:
+    """A local Stripe on a port of the loopback, any free one for 0; `given` is what LocalStripe takes."""
     one = stripe or LocalStripe(**given)
     application = web.Application(client_max_size=LARGEST)
     application.router.add_route("*", "/{path:.*}", _handler(one))
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, "127.0.0.1", 0)
+        site = web.TCPSite(runner, "127.0.0.1", port)
         await site.start()
         host, port = runner.addresses[0][:2]
         async with one:

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tenantry.testing.stripe import endpoints, nouns, refunds
+from tenantry.testing.stripe import endpoints, keeping, nouns, refunds
 from tenantry.testing.stripe.books import Books, Rules, Thing
 from tenantry.testing.stripe.clicks import Click
 from tenantry.testing.stripe.clock import Clock, caught_up
@@ -23,12 +23,14 @@ from tenantry.testing.stripe.deliveries import Deliveries
 from tenantry.testing.stripe.expansion import expanded
 from tenantry.testing.stripe.faults import CUT, Fault, Faults, refusal
 from tenantry.testing.stripe.idempotency import Answers
+from tenantry.testing.stripe.keeping import Keeper
 from tenantry.testing.stripe.pages import shown
 from tenantry.testing.stripe.routes import Asked, routed
 from tenantry.testing.stripe.wire import API_VERSION, Refusal, invalid, read_form
 
 NOUNS = nouns.ALL
 SECRET_KEY, WEBHOOK_SECRET = "sk_test_local", "whsec_local"
+OWN_ENDPOINT = "own endpoint"
 TICK = 0.5
 
 
@@ -57,7 +59,8 @@ class LocalStripe:
     """A Stripe account of one's own, in memory.
 
     `clock` answers the present (a datetime, or seconds since 1970). With `webhook_url` an endpoint is entered from the
-    start. Deliveries and what falls due run while the object is entered as an async context manager.
+    start. Deliveries and what falls due run while the object is entered as an async context manager. With `kept_in`
+    it goes on where that file ended, and no change is answered before it is in there.
     """
 
     def __init__(
@@ -69,7 +72,7 @@ class LocalStripe:
         secret_key: str = SECRET_KEY,
         rules: Rules | None = None,
         public_url: str | None = None,
-        snapshot: Path | None = None,
+        kept_in: Path | None = None,
     ) -> None:
         self.source = lambda: _seconds(clock())
         self.clock = Clock(self.source)
@@ -77,16 +80,32 @@ class LocalStripe:
         self.deliveries = Deliveries(self.books, clock=self.source)
         self.faults, self.answers = Faults(), Answers()
         self.secret_key, self.webhook_secret = secret_key, webhook_secret
-        self.public_url, self._snapshot = public_url, snapshot
+        self.public_url = public_url
         self._running = AsyncExitStack()
-        if snapshot is not None and snapshot.exists():
-            self.books.restore(json.loads(snapshot.read_text()))
+        self._keeper = Keeper(kept_in, self) if kept_in else None
+        self.began_anew = not (kept_in and self._go_on(kept_in))
         self._point(webhook_url)
+
+    def _go_on(self, file: Path) -> bool:
+        state = keeping.read(file)
+        if state is not None:
+            keeping.restore(self, state)
+        return state is not None
 
     def _point(self, url: str | None) -> None:
         known = {one["url"] for one in self.books.kinds["webhook_endpoint"].values()}
         if url and url not in known:
             self.endpoint(url, self.webhook_secret)
+
+    def point(self, url: str, secret: str) -> None:
+        """Have the account's own endpoint be here, wherever it was before."""
+        known = self.books.find("webhook_endpoint", self.books.secrets.get(OWN_ENDPOINT))
+        if known is None:
+            known = self.endpoint(url, secret)
+            self.books.keep(OWN_ENDPOINT, known["id"])
+        self.books.change(known, url=url)
+        self.books.keep(f"endpoint:{known['id']}", secret)
+        self.books.settle()
 
     def endpoint(self, url: str, secret: str = WEBHOOK_SECRET, *events: str) -> Thing:
         """Deliver notices there from now on."""
@@ -95,6 +114,10 @@ class LocalStripe:
         return endpoint
 
     async def __aenter__(self) -> Self:
+        if self._keeper is not None:
+            self.deliveries.kept = self._keeper.kept
+            keeping_on = asyncio.get_running_loop().create_task(self._keeper.run())
+            self._running.push_async_callback(_ended, self._keeper, keeping_on)
         await self._running.enter_async_context(self.deliveries)
         ticking = asyncio.get_running_loop().create_task(self._tick())
         self._running.push_async_callback(_stopped, ticking)
@@ -104,9 +127,6 @@ class LocalStripe:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._running.aclose()
-        if self._snapshot is not None:
-            # written once, at the end: a stand-in that is killed begins anew
-            self._snapshot.write_text(json.dumps(self.books.snapshot()))
 
     async def _tick(self) -> None:
         while True:
@@ -120,7 +140,14 @@ class LocalStripe:
         self.deliveries.take(self.books.settle())
 
     async def answer(self, request: Request) -> Answer:
-        """Carry a request out; none sees another half done, because nothing here waits."""
+        """Carry a request out; none sees another half done, because nothing here waits until it is done."""
+        answer = await self._answered(request)
+        if self._keeper is None or await self._keeper.kept(self.books.changes):
+            return answer
+        refused = Refusal(500, "The local Stripe could not keep what was done.", kind="api_error")
+        return Answer(500, {"Content-Type": "application/json"}, _json(refused.body))
+
+    async def _answered(self, request: Request) -> Answer:
         self.books.base_url = self.public_url or request.base_url
         self.catch_up()
         if not request.path.startswith("/v1"):
@@ -131,6 +158,8 @@ class LocalStripe:
         return self._api(request, fault)
 
     def _page(self, request: Request) -> Answer:
+        if request.method == "POST" and request.headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
+            return Answer(403, {"Content-Type": "text/plain"}, b"Only pages of the local Stripe can press its buttons.")
         click = Click(self, request.method, request.path, read_form(request.query), read_form(request.body.decode()))
         status, headers, body = shown(click)
         self.deliveries.take(self.books.settle())
@@ -168,6 +197,7 @@ class LocalStripe:
             status, body = error.status, _json(error.body)
         if key:
             self.answers.keep(key, request.method, request.path, request.body, (status, body, request_id))
+            self.books.touched()
         return status, body, {}
 
     def _authorize(self, request: Request) -> None:
@@ -206,6 +236,7 @@ class LocalStripe:
         if duration or seconds < 0:
             raise ValueError("a clock moves ahead by days, hours, minutes and seconds")
         self.clock.ahead += int(seconds)
+        self.books.touched()
         self.catch_up()
 
     def fail(
@@ -215,9 +246,13 @@ class LocalStripe:
         """Have the next requests fail with this status, 0 for a cut connection; `after` carries them out first."""
         return self.faults.order(Fault(status, times, method, path, after, seconds))
 
-    def decline(self, id_: str, code: str = "generic_decline") -> None:
-        """Have the bank decline charges of this customer, or of this card; `authenticate` asks the cardholder."""
+    def decline(self, id_: str, code: str = "generic_decline", *, times: int = 0) -> None:
+        """Have the bank decline charges of this customer, or of this card; `authenticate` asks the cardholder.
+
+        It does so until it is told otherwise, or that many times.
+        """
         self.books.keep(f"bank:{id_}", code)
+        self.books.keep(f"bank:times:{id_}", times)
         self.books.settle()
 
     def accept(self, id_: str) -> None:
@@ -243,6 +278,11 @@ def _json(thing: Any) -> bytes:
 
 def _seconds(instant: datetime | float) -> float:
     return instant.timestamp() if isinstance(instant, datetime) else float(instant)
+
+
+async def _ended(keeper: Keeper, task: asyncio.Task[None]) -> None:
+    keeper.end()
+    await task
 
 
 async def _stopped(task: asyncio.Task[None]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tenantry.testing.stripe import notices, shapes
-from tenantry.testing.stripe.books import Thing
+from tenantry.testing.stripe.books import Books, Thing
 from tenantry.testing.stripe.clock import caught_up
 from tenantry.testing.stripe.lists import of_kind
 from tenantry.testing.stripe.periods import DAY
@@ -38,8 +38,11 @@ def create(asked: Asked) -> Thing:
 @route("POST", URL + "/{}/advance", needs=("frozen_time",), frozen_time=shapes.whole)
 def advance(asked: Asked) -> Thing:
     """Move on to an instant; all that falls due on the way has happened when this answers."""
-    books, clock = asked.books, asked.books.get(KIND, asked.id)
-    until = asked.params["frozen_time"]
+    return moved(asked.books, asked.books.get(KIND, asked.id), asked.params["frozen_time"])
+
+
+def moved(books: Books, clock: Thing, until: int) -> Thing:
+    """The clock, at this instant, with all done that fell due."""
     if not clock["frozen_time"] < until <= clock["frozen_time"] + FARTHEST:
         raise invalid("A test clock can only be advanced, and by at most two years.", "frozen_time")
     notices.told(books, "test_helpers.test_clock.advancing", {**clock, "status": "advancing"})

@@ -14,7 +14,7 @@ from tenantry.entrypoints.http.reply import Reply
 from tenantry.foundation.domain import Registry
 from tenantry.foundation.pages import Page
 from tenantry.foundation.problems import Problem
-from tenantry.settings import Settings
+from tenantry.foundation.runtime import Runtime
 
 FRAME = Path(__file__).parent / "frame"
 HTML = (b"content-type", b"text/html; charset=utf-8")
@@ -36,7 +36,8 @@ class Fault(msgspec.Struct, frozen=True):
 class Paper:
     """Writes pages; a plugin's template takes the place of one of the same name."""
 
-    def __init__(self, registry: Registry, settings: Settings) -> None:
+    def __init__(self, registry: Registry, runtime: Runtime) -> None:
+        settings = runtime.settings
         folders = [*reversed(registry.page_folders), FRAME]
         self._templates = Environment(
             loader=FileSystemLoader(folders),
@@ -53,30 +54,38 @@ class Paper:
             "notice": None,
             "entered": {},
         }
-        self._policy = _policy(settings.app_url)
+        self._policies = {page.path: _policy(settings.app_url, _onward(page, runtime)) for page in registry.pages}
 
-    def page(self, page: Page, values: Mapping[str, Any]) -> Reply:
-        """A page filled with its values."""
-        return self._reply(200, page.template, page, values)
+    def page(self, page: Page, place: str, values: Mapping[str, Any]) -> Reply:
+        """A page filled with its values; `place` is its path, with the ids in it."""
+        return self._reply(page.template, page, place, values)
 
-    def refused(self, page: Page, values: Mapping[str, Any], problem: Problem, entered: Mapping[str, str]) -> Reply:
+    def refused(
+        self, page: Page, place: str, values: Mapping[str, Any], problem: Problem, entered: Mapping[str, str]
+    ) -> Reply:
         """A page whose form was refused: what is wrong with it, and what was entered, secrets apart."""
         kept = {name: text for name, text in entered.items() if "password" not in name}
         values = {**values, "problem": _fault(problem), "entered": kept}
-        return self._reply(problem.status, page.template, page, values, problem)
+        return self._reply(page.template, page, place, values, problem)
 
-    def problem(self, page: Page, problem: Problem) -> Reply:
+    def problem(self, page: Page, place: str, problem: Problem) -> Reply:
         """What stands in the place of a page that cannot be shown."""
-        return self._reply(problem.status, "problem", page, {"problem": _fault(problem)}, problem)
+        return self._reply("problem", page, place, {"problem": _fault(problem)}, problem)
 
     def _reply(
-        self, status: int, template: str, page: Page, values: Mapping[str, Any], problem: Problem | None = None
+        self, template: str, page: Page, place: str, values: Mapping[str, Any], problem: Problem | None = None
     ) -> Reply:
-        about = {"title": page.title, "path": page.path, "signed_in": not page.shown.public}
+        about = {"title": page.title, "path": place, "signed_in": not page.shown.public}
         html = self._templates.get_template(f"{template}.html").render(about | dict(values))
         headers = problem.headers if problem else {}
         told = [(name.encode(), headers[name].encode()) for name in TOLD if name in headers]
-        return Reply(status, html.encode(), [HTML, *told], self._policy, referrer=REFERRER)
+        return Reply(
+            problem.status if problem else 200,
+            html.encode(),
+            [HTML, *told],
+            self._policies[page.path],
+            referrer=REFERRER,
+        )
 
 
 def _fault(problem: Problem) -> Fault:
@@ -86,11 +95,15 @@ def _fault(problem: Problem) -> Fault:
     return Fault(MARKED if plain else problem.detail, plain)
 
 
-def _policy(app_url: str | None) -> bytes:
+def _onward(page: Page, runtime: Runtime) -> tuple[str, ...]:
+    return () if page.onward is None else page.onward(runtime)
+
+
+def _policy(app_url: str | None, onward: tuple[str, ...]) -> bytes:
     # where a form leads to in the end is judged as well, and signing in may lead to the product
     parts = urlsplit(app_url or "")
     app = f" {parts.scheme}://{parts.netloc}" if app_url else ""
     return (
         "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
-        f"form-action 'self'{app}"
+        f"form-action 'self'{app}{''.join(f' {origin}' for origin in onward)}"
     ).encode()

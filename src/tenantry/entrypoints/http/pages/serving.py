@@ -20,8 +20,9 @@ from tenantry.entrypoints.http.reply import Reply
 from tenantry.foundation.action import Refusal
 from tenantry.foundation.domain import Registry
 from tenantry.foundation.pages import Download, Page, SeeOther, Serves
-from tenantry.foundation.problems import Problem, Unauthenticated
+from tenantry.foundation.problems import NotFound, Problem, Unauthenticated
 from tenantry.foundation.refusals import AccountClosed, SessionEnded
+from tenantry.foundation.routes import Route, id_parameters
 from tenantry.foundation.runtime import Runtime
 from tenantry.foundation.wire import decode_query
 
@@ -34,7 +35,7 @@ def pages(registry: Registry, runtime: Runtime) -> Iterator[tuple[str, dict[str,
     """Each page's path and what answers there; and the style they share."""
     if not registry.pages:
         return
-    paper = Paper(registry, runtime.settings)
+    paper = Paper(registry, runtime)
     serving = {page.serves: page.path for page in registry.pages if page.serves}
     for page in registry.pages:
         desk = Desk(page, runtime, paper, serving)
@@ -56,11 +57,13 @@ class Desk:
     async def show(self, scope: dict[str, Any], receive: Any, arrival: Arrival) -> Reply:
         """The page, or where its reader is led instead."""
         raw: bytes = scope["query_string"]
+        place: str = scope["path"]
         try:
-            return self._paper.page(self._page, await self._values(arrival, read_query(raw) if raw else {}))
+            values = await self._values(scope, arrival, read_query(raw) if raw else {})
         except Problem as problem:
-            back = f"{self._page.path}?{raw.decode('latin-1')}" if raw else self._page.path
-            return self._elsewhere(problem, arrival, back) or self._refuse(problem, arrival)
+            back = f"{place}?{raw.decode('latin-1')}" if raw else place
+            return self._elsewhere(problem, arrival, back) or self._refuse(place, problem, arrival)
+        return self._paper.page(self._page, place, values)
 
     async def take(self, scope: dict[str, Any], receive: Any, arrival: Arrival) -> Reply:
         """Where its form leads; or the page again, with what was wrong."""
@@ -68,28 +71,28 @@ class Desk:
         try:
             refuse_other_sites(self._runtime, arrival)
             entered = _filled_in(await read_body(arrival, receive, types=FORM_TYPES))
-            answer = await self._taken(arrival, entered)
+            answer = await self._taken(scope, arrival, entered)
         except Problem as problem:
             answer = Refusal(problem)
         if not isinstance(answer, Refusal):
             return self._done(answer, arrival)
-        return self._elsewhere(answer.problem, arrival, self._page.path) or await self._again(
-            answer.problem, arrival, entered
+        return self._elsewhere(answer.problem, arrival, scope["path"]) or await self._again(
+            answer.problem, scope, arrival, entered
         )
 
-    async def _values(self, arrival: Arrival, given: Mapping[str, str]) -> Mapping[str, Any]:
+    async def _values(self, scope: Mapping[str, Any], arrival: Arrival, given: Mapping[str, str]) -> Mapping[str, Any]:
         shown = self._page.shown
         call = await calling(shown, self._runtime, arrival)
         query = {} if shown.query is None else {"query": decode_query(given, shown.query)}
-        values: Mapping[str, Any] = await perform(shown, call, query, arrival)
+        values: Mapping[str, Any] = await perform(shown, call, _ids(shown, scope) | query, arrival)
         return values
 
-    async def _taken(self, arrival: Arrival, entered: Mapping[str, str]) -> Any:
+    async def _taken(self, scope: Mapping[str, Any], arrival: Arrival, entered: Mapping[str, str]) -> Any:
         taken = self._page.taken
         assert taken is not None
         call = await calling(taken, self._runtime, arrival)
         form = {} if taken.body is None else {"form": decode_query(entered, taken.body, at="form")}
-        return await perform(taken, call, form, arrival)
+        return await perform(taken, call, _ids(taken, scope) | form, arrival)
 
     def _done(self, answer: SeeOther | Download, arrival: Arrival) -> Reply:
         if isinstance(answer, Download):
@@ -99,22 +102,24 @@ class Desk:
             give_visit(self._runtime, arrival, answer.visit)
         return _see_other(answer.to)
 
-    async def _again(self, problem: Problem, arrival: Arrival, entered: Mapping[str, str]) -> Reply:
+    async def _again(
+        self, problem: Problem, scope: Mapping[str, Any], arrival: Arrival, entered: Mapping[str, str]
+    ) -> Reply:
         """The page once more, asked for with what of the form it can be asked for with."""
         query = self._page.shown.query
         names = msgspec.structs.fields(query) if query is not None else ()
         again = {field.encode_name: entered[field.encode_name] for field in names if field.encode_name in entered}
         try:
-            values = await self._values(arrival, again)
+            values = await self._values(scope, arrival, again)
         except Problem:
             # what was refused first says more than why it cannot even be shown again
-            return self._refuse(problem, arrival)
+            return self._refuse(scope["path"], problem, arrival)
         arrival.problem = problem
-        return self._paper.refused(self._page, values, problem, entered)
+        return self._paper.refused(self._page, scope["path"], values, problem, entered)
 
-    def _refuse(self, problem: Problem, arrival: Arrival) -> Reply:
+    def _refuse(self, place: str, problem: Problem, arrival: Arrival) -> Reply:
         arrival.problem = problem
-        return self._paper.problem(self._page, problem)
+        return self._paper.problem(self._page, place, problem)
 
     def _elsewhere(self, problem: Problem, arrival: Arrival, back: str) -> Reply | None:
         take_dead_visit(self._runtime, arrival, problem)
@@ -123,6 +128,13 @@ class Desk:
         if isinstance(problem, AccountClosed):
             return _see_other(self._serving["closed accounts"])
         return None
+
+
+def _ids(route: Route, scope: Mapping[str, Any]) -> dict[str, Any]:
+    ids = id_parameters(route, scope["path_params"]) if route.ids else {}
+    if None in ids.values():
+        raise NotFound
+    return dict(ids)
 
 
 def _filled_in(body: bytes) -> dict[str, str]:

@@ -1,15 +1,13 @@
-"""Billing over HTTP: where Stripe tells us things."""
+"""Notices over HTTP: where Stripe tells us things."""
 
 from __future__ import annotations
 
 from tenantry.billing import exchanges
+from tenantry.billing.http.shapes import routes
 from tenantry.billing.problems import BadSignature, BillingOff, NotStripes
 from tenantry.foundation.call import Call
 from tenantry.foundation.permission import ANYONE
 from tenantry.foundation.raw import Raw
-from tenantry.foundation.routes import Routes
-
-routes = Routes("billing")
 
 
 @routes.post(

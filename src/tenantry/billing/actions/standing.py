@@ -1,0 +1,81 @@
+"""Standing: the plan that an organization is on by its subscription, until when, and from when it is restricted.
+
+Settled in the commit that changes a subscription's row. What time alone changes is written ahead as a moment, so that
+nobody has to be there when it comes.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from tenantry.billing import queries
+from tenantry.billing.models import Course, Subscription, course
+from tenantry.billing.settings import BillingSettings
+from tenantry.foundation.logs import get_logger
+from tenantry.foundation.work import SystemWork
+from tenantry.orgs import actions as orgs
+from tenantry.plans import actions as plans
+from tenantry.plans import queries as plan_queries
+from tenantry.plans.actions import Holding
+from tenantry.plans.models import Held, Plan
+from tenantry.plans.settings import PlanSettings
+
+log = get_logger("tenantry.billing")
+
+
+async def settle_standing(work: SystemWork, org_id: UUID) -> None:
+    """Let plan and restriction of an organization be what its subscription makes of them; whoever asks holds it."""
+    subscription = await queries.subscription_in_force(work, org_id=org_id)
+    policy = work.runtime.section(BillingSettings).policy
+    ahead = course(subscription, work.runtime.clock.now(), policy)
+    await _settle_plan(work, org_id, None if ahead.now.level == "free" else subscription, ahead)
+    await orgs.restrict_org(work, org_id=org_id, restricted_from=await _restricted_from(work, org_id, ahead))
+
+
+async def _settle_plan(work: SystemWork, org_id: UUID, subscription: Subscription | None, ahead: Course) -> None:
+    wanted = None if subscription is None else _holding(work, subscription, ahead)
+    held = {row.source: row for row in await plan_queries.held(work, org_id=org_id)}
+    if wanted is not None and held.get(wanted.source) != wanted:
+        await plans.give_plan(
+            work, org_id=org_id, plan=wanted.plan, source=wanted.source, version=wanted.plan_version,
+            seats=wanted.seats, valid_until=wanted.valid_until,
+        )  # fmt: skip
+    for source in _BOUGHT:
+        if source in held and (wanted is None or source != wanted.source):
+            await plans.end_plan(work, org_id=org_id, source=source)
+
+
+_BOUGHT: tuple[Holding, ...] = ("subscription", "trial")
+
+
+def _holding(work: SystemWork, subscription: Subscription, ahead: Course) -> Held | None:
+    plan = _plan(work, subscription)
+    if plan is None:
+        log.error("plan not in the plan file", plan=subscription.plan_key, subscription=subscription.id)
+        return None
+    return Held(
+        source="trial" if ahead.now.reason == "trial" else "subscription",
+        plan=plan.key,
+        plan_version=plan.version,
+        seats=subscription.quantity if plan.seats is not None else None,
+        valid_until=ahead.changes_at if ahead.then == "free" else None,
+    )
+
+
+def _plan(work: SystemWork, subscription: Subscription) -> Plan | None:
+    key, version = subscription.plan_key, subscription.plan_version or ""
+    number = int(version) if version.isascii() and version.isdigit() and len(version) < LONGEST_VERSION else 1
+    return None if key is None else work.runtime.section(PlanSettings).catalogue.plan(key, number)
+
+
+LONGEST_VERSION = 9
+
+
+async def _restricted_from(work: SystemWork, org_id: UUID, ahead: Course) -> datetime | None:
+    if ahead.now.level == "restricted":
+        known = await queries.restricted_from(work, org_id=org_id)
+        now = work.runtime.clock.now()
+        # once it has begun it goes on from there, whatever else becomes of the subscription meanwhile
+        return known if known is not None and known <= now else ahead.since or now
+    return ahead.changes_at if ahead.then == "restricted" else None

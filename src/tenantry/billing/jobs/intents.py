@@ -1,0 +1,75 @@
+"""What was asked of Stripe is brought to an end when whoever asked is gone, a double ended, and seats bought."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from tenantry.billing import actions, exchanges, stripe
+from tenantry.billing.events import SubscriptionDoubled
+from tenantry.billing.exchanges.doubling import DOUBLED
+from tenantry.billing.problems import BillingBusy, NotSubscribed
+from tenantry.billing.settings import BillingSettings
+from tenantry.foundation.jobs.handler import GiveUp, Job, Snooze, every, on
+from tenantry.foundation.logs import get_logger
+from tenantry.foundation.work import SystemWork
+from tenantry.orgs.events import InviteSent, MemberJoined
+
+log = get_logger("tenantry.billing")
+AT_ONCE = 50
+"""Intents of one run."""
+SOON = 5.0
+"""Seconds until a change that is on its way is over, about."""
+ANYBODYS = "whoever asked is gone, and it may be any organization's"
+
+
+@every(minutes=1, queue="billing", timeout=600.0)
+async def finish_intents(job: Job) -> None:
+    """Ask Stripe once more for what nobody heard the answer to, and look at checkouts whose time is over."""
+    if not job.runtime.section(BillingSettings).on:
+        return
+    async with SystemWork(job.call, reason=ANYBODYS, reading=True) as work:
+        stale = await actions.stale_intents(work, most=AT_ONCE)
+    for intent in stale:
+        await exchanges.finish_intent(job.call, intent=intent)
+
+
+@on(SubscriptionDoubled, queue="billing")
+async def end_doubled(job: Job, event: SubscriptionDoubled) -> None:
+    """End the newer of two subscriptions, and give back what was paid for it."""
+    if not job.runtime.section(BillingSettings).on:
+        return
+    try:
+        ended = await exchanges.end_double(job.call, org_id=event.org_id, subscription_id=event.subscription)
+    except stripe.Refused as error:
+        raise GiveUp(str(error)) from error
+    if ended is None:
+        return
+    async with job.work(reason=DOUBLED) as work:
+        await actions.keep_double_ended(
+            work, org_id=event.org_id, subscription_id=event.subscription, truth=ended.truth,
+            refunded=ended.refunded, currency=ended.currency,
+        )  # fmt: skip
+
+
+@on(InviteSent, queue="billing")
+async def grow_for_invite(job: Job, event: InviteSent) -> None:
+    """Buy a seat for who is invited, where seats grow."""
+    await _grow(job, event.org_id)
+
+
+@on(MemberJoined, queue="billing")
+async def grow_for_member(job: Job, event: MemberJoined) -> None:
+    """Buy a seat for who has joined, where seats grow."""
+    await _grow(job, event.org_id)
+
+
+async def _grow(job: Job, org_id: UUID) -> None:
+    if not job.runtime.section(BillingSettings).on:
+        return
+    try:
+        await exchanges.grow_seats(job.call, org_id=org_id)
+    except BillingBusy as error:
+        raise Snooze(after=SOON) from error
+    except (stripe.StripeFailed, NotSubscribed) as error:
+        # it is kept: what Stripe did not answer is asked for again by itself, and what it refused never
+        log.warning("seats did not grow", why=str(error))
