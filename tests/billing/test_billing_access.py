@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tenantry.billing.models import Access, Policy, Subscription, access, settle_duplicates, subscriptions
+from tenantry.billing.models import Access, Policy, Subscription, access, course, settle_duplicates, subscriptions
 from tenantry.billing.stripe import shapes
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -78,6 +78,26 @@ def test_a_status_at_a_moment_opens_what_it_is_to(
     status: str, more: dict[str, Any], now: datetime, expected: Access
 ) -> None:
     assert access(_subscription(status, **more), now, POLICY) == expected
+
+
+@pytest.mark.parametrize(("status", "more", "now", "_"), CASES, ids=lambda part: str(part)[:60])
+def test_what_time_alone_will_change_is_known_beforehand(
+    status: str, more: dict[str, Any], now: datetime, _: Access
+) -> None:
+    row = _subscription(status, **more)
+    ahead = course(row, now, POLICY)
+    assert ahead.now == access(row, now, POLICY)
+    change = ahead.changes_at or now + 60 * DAY
+    before = [now + part * (change - TICK - now) / 50 for part in range(51)]
+    assert {access(row, moment, POLICY).level for moment in before} == {ahead.now.level}
+    if ahead.changes_at is not None:
+        assert access(row, change, POLICY).level == ahead.then != ahead.now.level
+
+
+def test_a_restriction_says_since_when() -> None:
+    due = _subscription("past_due", past_due_since=NOW - 20 * DAY)
+    assert course(due, NOW, POLICY).since == NOW - 6 * DAY
+    assert course(_subscription("unpaid"), NOW, POLICY).now.level == "restricted"
 
 
 def test_every_status_of_stripes_is_in_the_table() -> None:

@@ -26,6 +26,8 @@ from tenantry.billing.models.changes import (
     later_terms_of,
     terms_of,
 )
+from tenantry.billing.models.prices import by_seat
+from tenantry.billing.models.subscriptions import plan_of
 from tenantry.billing.permissions import BILLING_WRITE
 from tenantry.billing.problems import BillingBusy, NotSold, NotSubscribed, PayFirst, SubscriptionEnding
 from tenantry.foundation.action import action
@@ -57,18 +59,17 @@ async def weigh_change(work: OrgWork, wish: Wish) -> Weighed:
 
 
 def _plan_now(work: OrgWork, row: Subscription) -> Plan | None:
-    now = terms_of(row)
-    return None if now.plan is None else work.runtime.section(PlanSettings).catalogue.plan(now.plan, now.version)
+    return plan_of(row, work.runtime.section(PlanSettings).catalogue)
 
 
 async def _same_price(work: OrgWork, row: Subscription, plan: Plan | None, wish: Wish) -> tuple[Terms, bool]:
     """Only the number may be another; who has a price that is sold no more keeps it."""
     now = terms_of(row)
     if wish.seats is None:
-        return now, plan is not None and plan.seats is not None
+        return now, plan is not None and by_seat(plan, row.interval, row.currency)
     if plan is None:
         raise NotSold(errors=(FieldError("body.seats", "what is subscribed to is not in the plan file"),))
-    per_seat = plan.seats is not None
+    per_seat = by_seat(plan, row.interval, row.currency)
     price = Price(amount=row.unit_amount or 0, currency=row.currency or "usd", per_seat=per_seat)
     return msgspec.structs.replace(now, quantity=await sold_quantity(work, plan, price, wish.seats)), per_seat
 

@@ -10,6 +10,8 @@ from tenantry.billing import queries
 from tenantry.billing.events import SubscriptionChangeAsked
 from tenantry.billing.models import CHECKOUT_ID, Intent, Subscription
 from tenantry.billing.models.changes import NewTerms, hindrance, terms_of
+from tenantry.billing.models.prices import by_seat
+from tenantry.billing.models.subscriptions import plan_of
 from tenantry.billing.problems import BillingBusy
 from tenantry.foundation.action import action
 from tenantry.foundation.data.sql import maybe
@@ -53,13 +55,13 @@ async def begin_growth(work: SystemWork, *, org_id: UUID) -> Intent | None:
 
 
 async def _wanted(work: SystemWork, org_id: UUID, row: Subscription) -> int | None:
-    terms = terms_of(row)
-    plan = None if terms.plan is None else work.runtime.section(PlanSettings).catalogue.plan(terms.plan, terms.version)
+    plan = plan_of(row, work.runtime.section(PlanSettings).catalogue)
     # who owes something buys no more
     if (
         plan is None
         or plan.seats is None
         or not plan.seats.grow
+        or not by_seat(plan, row.interval, row.currency)
         or row.status not in {"active", "trialing"}
         or hindrance(row) == "ending"
     ):

@@ -11,6 +11,8 @@ from uuid import UUID
 
 from tenantry.billing import queries
 from tenantry.billing.models import Course, Subscription, course
+from tenantry.billing.models.prices import by_seat
+from tenantry.billing.models.subscriptions import plan_of
 from tenantry.billing.settings import BillingSettings
 from tenantry.foundation.logs import get_logger
 from tenantry.foundation.work import SystemWork
@@ -18,7 +20,7 @@ from tenantry.orgs import actions as orgs
 from tenantry.plans import actions as plans
 from tenantry.plans import queries as plan_queries
 from tenantry.plans.actions import Holding
-from tenantry.plans.models import Held, Plan
+from tenantry.plans.models import Held
 from tenantry.plans.settings import PlanSettings
 
 log = get_logger("tenantry.billing")
@@ -50,7 +52,7 @@ _BOUGHT: tuple[Holding, ...] = ("subscription", "trial")
 
 
 def _holding(work: SystemWork, subscription: Subscription, ahead: Course) -> Held | None:
-    plan = _plan(work, subscription)
+    plan = plan_of(subscription, work.runtime.section(PlanSettings).catalogue)
     if plan is None:
         log.error("plan not in the plan file", plan=subscription.plan_key, subscription=subscription.id)
         return None
@@ -58,18 +60,9 @@ def _holding(work: SystemWork, subscription: Subscription, ahead: Course) -> Hel
         source="trial" if ahead.now.reason == "trial" else "subscription",
         plan=plan.key,
         plan_version=plan.version,
-        seats=subscription.quantity if plan.seats is not None else None,
+        seats=subscription.quantity if by_seat(plan, subscription.interval, subscription.currency) else None,
         valid_until=ahead.changes_at if ahead.then == "free" else None,
     )
-
-
-def _plan(work: SystemWork, subscription: Subscription) -> Plan | None:
-    key, version = subscription.plan_key, subscription.plan_version or ""
-    number = int(version) if version.isascii() and version.isdigit() and len(version) < LONGEST_VERSION else 1
-    return None if key is None else work.runtime.section(PlanSettings).catalogue.plan(key, number)
-
-
-LONGEST_VERSION = 9
 
 
 async def _restricted_from(work: SystemWork, org_id: UUID, ahead: Course) -> datetime | None:

@@ -10,6 +10,7 @@ from uuid import UUID
 from tenantry.billing import actions, queries, stripe
 from tenantry.billing.exchanges.checkouts import close_checkout
 from tenantry.billing.models import Truth
+from tenantry.billing.models.subscriptions import OVER
 from tenantry.billing.stripe import shapes
 from tenantry.foundation.action import exchange
 from tenantry.foundation.call import Call
@@ -18,7 +19,6 @@ from tenantry.foundation.work import SystemWork
 
 CLOSED = "a closed organization has no members who could"
 MISSING = "resource_missing"
-OVER = frozenset(("canceled", "incomplete_expired"))
 STEPS = 2
 """Of a checkout that is to be closed: one that nobody heard the answer to is opened first."""
 

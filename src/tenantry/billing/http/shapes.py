@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Literal
 
 from msgspec import Meta
 
 from tenantry.billing.models import Subscription, ending
-from tenantry.billing.models.changes import version_number
+from tenantry.billing.models.prices import by_seat
+from tenantry.billing.models.subscriptions import version_number
 from tenantry.billing.settings import BillingSettings
 from tenantry.foundation.routes import Routes
 from tenantry.foundation.runtime import Runtime
@@ -76,13 +77,12 @@ class SubscriptionView(Wire):
 def subscription_view(row: Subscription, runtime: Runtime) -> SubscriptionView:
     """A subscription as members see it."""
     ends, since = ending(row), row.past_due_since
-    grace = timedelta(days=runtime.section(BillingSettings).policy.grace_days)
     return SubscriptionView(
         status=row.status,
         plan=row.plan_key,
         plan_version=_number(row.plan_version),
         interval=row.interval,
-        seats=_seats(runtime, row.plan_key, row.plan_version, row.quantity),
+        seats=row.quantity if _by_seat(runtime, row, row.plan_key, row.plan_version, row.interval) else None,
         currency=row.currency,
         amount=None if row.unit_amount is None else row.unit_amount * row.quantity,
         period_start=row.period_start,
@@ -91,7 +91,7 @@ def subscription_view(row: Subscription, runtime: Runtime) -> SubscriptionView:
         cancel_at=None if row.over else ends,
         cancels=ends is not None and not row.over,
         past_due_since=since,
-        grace_until=None if since is None else since + grace,
+        grace_until=None if since is None else runtime.section(BillingSettings).policy.grace_over(since),
         later=_later(row, runtime),
     )
 
@@ -99,14 +99,14 @@ def subscription_view(row: Subscription, runtime: Runtime) -> SubscriptionView:
 def _later(row: Subscription, runtime: Runtime) -> LaterView | None:
     if row.later_at is None or row.over:
         return None
-    seats = _seats(runtime, row.later_plan, row.later_version, row.later_quantity)
+    counted = _by_seat(runtime, row, row.later_plan, row.later_version, row.later_interval)
+    seats = row.later_quantity if counted else None
     return LaterView(plan=row.later_plan, interval=row.later_interval, seats=seats, at=row.later_at)
 
 
-def _seats(runtime: Runtime, key: str | None, version: str | None, quantity: int | None) -> int | None:
-    """How many seats that is, where the plan is sold by the seat."""
-    found = None if key is None else runtime.section(PlanSettings).catalogue.plan(key, _number(version) or 1)
-    return quantity if found is not None and found.seats is not None else None
+def _by_seat(runtime: Runtime, row: Subscription, key: str | None, version: str | None, interval: str | None) -> bool:
+    found = None if key is None else runtime.section(PlanSettings).catalogue.plan(key, version_number(version))
+    return found is not None and by_seat(found, interval, row.currency)
 
 
 def _number(version: str | None) -> int | None:

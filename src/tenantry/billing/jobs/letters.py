@@ -13,6 +13,7 @@ import msgspec
 from tenantry.billing import queries
 from tenantry.billing.models import Access, Invoice, Policy, Subscription, access, ending
 from tenantry.billing.models.money import money
+from tenantry.billing.models.subscriptions import plan_of
 from tenantry.billing.settings import BillingSettings, billing_page
 from tenantry.foundation.jobs.handler import Snooze
 from tenantry.foundation.jobs.run import LONGEST_WAIT
@@ -190,10 +191,8 @@ async def _after(work: Work, which: ToTell) -> Wording:
 
 def _plan(work: Work, row: Subscription) -> Wording:
     """What a subscription's plan is called; nothing where Stripe's price names none."""
-    key, version = row.plan_key or "", row.plan_version or ""
-    number = int(version) if version.isascii() and version.isdigit() else 0
-    plan = work.runtime.section(PlanSettings).catalogue.plan(key, number)
-    return Wording(key if plan is None else plan.name)
+    plan = plan_of(row, work.runtime.section(PlanSettings).catalogue)
+    return Wording(row.plan_key or "" if plan is None else plan.name)
 
 
 def _pay(invoice: Invoice) -> str:

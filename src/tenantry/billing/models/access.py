@@ -35,6 +35,14 @@ class Policy(msgspec.Struct, frozen=True):
     grace_days: int = 14
     settle_hours: int = 48
 
+    def grace_over(self, since: datetime) -> datetime:
+        """When the patience with a payment is over that is missing since then."""
+        return since + timedelta(days=self.grace_days)
+
+    def trial_over(self, ends: datetime) -> datetime:
+        """Until when a trial counts that nothing was heard of after its end."""
+        return ends + timedelta(hours=self.settle_hours)
+
 
 class Standing(Protocol):
     """What of a subscription decides."""
@@ -101,7 +109,7 @@ def ending(subscription: Standing) -> datetime | None:
 
 def _in_trial(subscription: Standing, now: datetime, policy: Policy, ends: datetime | None) -> Access:
     over = subscription.trial_end
-    if over is not None and now >= over + timedelta(hours=policy.settle_hours):
+    if over is not None and now >= policy.trial_over(over):
         return Access("restricted", "trial_over")
     return Access("plan", "trial", _sooner(over, ends))
 
@@ -117,7 +125,7 @@ def _paid(subscription: Standing, ends: datetime | None) -> Access:
 
 def _past_due(subscription: Standing, now: datetime, policy: Policy, ends: datetime | None) -> Access:
     since = subscription.past_due_since or subscription.period_start
-    over = None if since is None else since + timedelta(days=policy.grace_days)
+    over = None if since is None else policy.grace_over(since)
     if over is None or now >= over:
         return Access("restricted", "past_due")
     return Access("plan", "grace", _sooner(over, ends))
@@ -151,7 +159,7 @@ def _turning_points(subscription: Standing, policy: Policy) -> list[datetime]:
     missing = subscription.past_due_since or subscription.period_start
     points = (
         ending(subscription),
-        None if subscription.trial_end is None else subscription.trial_end + timedelta(hours=policy.settle_hours),
-        None if missing is None else missing + timedelta(days=policy.grace_days),
+        None if subscription.trial_end is None else policy.trial_over(subscription.trial_end),
+        None if missing is None else policy.grace_over(missing),
     )
     return sorted(point for point in points if point is not None)

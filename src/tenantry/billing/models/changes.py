@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from tenantry.billing.models.access import ending
-from tenantry.billing.models.subscriptions import Subscription
+from tenantry.billing.models.subscriptions import Subscription, version_number
 
 Deed = Literal["change", "later", "stay", "none"]
 """At once; when what is paid for is over; not what was planned for then; or nothing, because it is so already."""
@@ -65,11 +65,6 @@ def later_terms_of(row: Subscription) -> Terms | None:
     return Terms(
         row.later_plan, version_number(row.later_version), row.later_interval, row.currency, None, row.later_quantity
     )
-
-
-def version_number(version: str | None) -> int:
-    """The version of a plan as Stripe's metadata say it, which is anybody's text; the first where it is no number."""
-    return int(version) if version is not None and version.isascii() and version.isdigit() and len(version) < 10 else 1
 
 
 def hindrance(row: Subscription | None) -> Hindrance | None:

@@ -21,3 +21,9 @@ def lookup_key(plan: Plan, price: Price) -> str:
 def feature_key(feature: str) -> str:
     """The name of a feature."""
     return f"{OURS}{feature}"
+
+
+def by_seat(plan: Plan, interval: str | None, currency: str | None) -> bool:
+    """Whether what is paid by this interval is paid for each seat; of a price that it has not, the plan says."""
+    sold = [price for price in plan.prices if (price.interval, price.currency) == (interval, currency)]
+    return plan.seats is not None and all(price.per_seat for price in sold)

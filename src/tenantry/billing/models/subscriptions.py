@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from tenantry.billing.stripe import shapes
+from tenantry.plans.models import Catalogue, Plan
 
 PLAN, PLAN_VERSION = "tenantry_plan", "tenantry_plan_version"
 """In the metadata of a price at Stripe: the plan that it is of, and which version of that plan."""
@@ -168,6 +169,16 @@ def _past_due_since(told: shapes.Subscription, known: Subscription | None) -> da
         since = moment(invoice.status_transitions.finalized_at or invoice.created)
     before = None if known is None else known.past_due_since
     return min((one for one in (since, before) if one is not None), default=None)
+
+
+def version_number(version: str | None) -> int:
+    """The version of a plan as Stripe's metadata say it, which is anybody's text; the first where it is no number."""
+    return int(version) if version is not None and version.isascii() and version.isdigit() and len(version) < 10 else 1
+
+
+def plan_of(row: Subscription, catalogue: Catalogue) -> Plan | None:
+    """The plan of the plan file that a subscription is to, in its version; None where the file has it no more."""
+    return None if row.plan_key is None else catalogue.plan(row.plan_key, version_number(row.plan_version))
 
 
 def changed_fields(before: Subscription, after: Subscription) -> tuple[str, ...]:

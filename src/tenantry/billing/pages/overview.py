@@ -137,7 +137,7 @@ def _shown(sheet: Overview) -> Values:
         "taken": sheet.taken,
         "subscribed": held is not None,
         "ending": sheet.ends is not None,
-        "by_seats": held is not None and sheet.plan.seats is not None,
+        "by_seats": held is not None and sheet.bought is not None,
         "held": held,
         "customer": sheet.customer,
         "unpaid": None if sheet.unpaid is None else wording.unpaid(sheet.unpaid),
