@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from billing_kit import org_uuid
 from selling_kit import Shop
 
 from tenantry.testing import Team
@@ -148,3 +149,23 @@ async def test_who_needs_more_is_told_on_which_page_it_is_sold(shop: Shop) -> No
     refused = await team.owner.post(f"{team.path}/invites", {"email": "fourth@example.com", "role": "member"})
     assert (refused.status, refused.code) == (402, "limit_reached")
     assert refused.json["upgrade_url"] == f"{shop.house.origin}/account/orgs/{team.org}/billing"
+
+
+async def test_who_was_tried_out_in_the_other_mode_can_subscribe_in_this_one(shop: Shop) -> None:
+    team = await shop.house.team()
+    assert (await shop.checkout(team.owner, team, "business")).status == 201
+    # as after a change of the key: customer, checkout and all are of a mode that this key does not see
+    await shop.house.rows(
+        "update tenantry.stripe_customers set customer_id = 'cus_other', livemode = true where org_id = $1 returning 1",
+        org_uuid(team),
+    )
+    await shop.house.rows(
+        "update tenantry.billing_intents set foreign_id = 'cs_other', params = jsonb_set(params, '{customer_id}',"
+        " '\"cus_other\"') where org_id = $1 and kind = 'checkout' returning 1",
+        org_uuid(team),
+    )
+    assert (await team.owner.get(f"{team.path}/billing")).json["customer"] is False
+    assert (await team.owner.post(f"{team.path}/billing/portal")).code == "not_subscribed"
+    await shop.subscribe(team.owner, team, "business")
+    assert await _plan(team) == "business"
+    assert await shop.customer_of(team) in {one["id"] for one in shop.at_stripe("customer")}

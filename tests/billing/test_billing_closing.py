@@ -84,6 +84,43 @@ async def test_nobody_pays_any_more_on_the_checkout_of_a_closed_organization(sho
     assert shop.at_stripe("subscription") == []
 
 
+@pytest.mark.parametrize("what", ["checkout", "resume"])
+async def test_who_waits_for_the_closing_of_an_organization_asks_for_nothing_any_more(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    team = await shop.house.team()
+    if what == "resume":
+        await shop.subscribe(team.owner, team, "business")
+        await _cancelled(team.owner, team)
+    begun = actions.begin_checkout if what == "checkout" else actions.begin_resumption
+
+    async def closed_meanwhile(work: Any, **given: Any) -> Any:
+        # the work is open, and its gate passed; its lock comes after the closing
+        assert (await _close(team.owner, team)).status == 200
+        await shop.house.drain_jobs()
+        return await begun(work, **given)
+
+    monkeypatch.setattr(actions, begun.__name__, closed_meanwhile)
+    if what == "checkout":
+        answer = await shop.checkout(team.admin, team, "business")
+    else:
+        answer = await team.admin.request("DELETE", f"{team.path}/billing/cancellation")
+    await shop.heard()
+    assert (answer.status, answer.code) == (403, "org_closed"), answer
+    assert [one for one in shop.at_stripe("checkout.session") if one["status"] == "open"] == []
+    assert all(one["cancel_at_period_end"] for one in shop.at_stripe("subscription"))
+
+
+async def test_one_whose_subscription_is_told_to_go_on_is_not_closed_before_stripe_has_answered(shop: Shop) -> None:
+    team = await shop.house.team()
+    await shop.subscribe(team.owner, team, "business")
+    await _cancelled(team.owner, team)
+    shop.stripe.fail(0, times=99, path="/v1/subscriptions/.*")
+    assert (await team.admin.request("DELETE", f"{team.path}/billing/cancellation")).status == 503
+    answer = await _close(team.owner, team)
+    assert (answer.status, answer.code) == (409, "org_closure_blocked")
+
+
 async def test_a_subscription_that_would_outlive_its_organization_ends_before_that_is_purged(shop: Shop) -> None:
     team = await shop.house.team()
     await shop.subscribe(team.owner, team, "business", interval="year")

@@ -152,6 +152,24 @@ async def test_seats_grow_once_another_change_is_over(shop: Shop) -> None:
     assert quantity(shop) == 6
 
 
+async def test_the_longer_another_change_takes_the_more_seldom_it_is_looked_at(shop: Shop) -> None:
+    team = await _growing(shop)
+    shop.stripe.fail(0, times=99, path="/v1/subscriptions/.*")
+    await team.owner.request("PUT", f"{team.path}/billing/seats", body={"seats": 4})
+    await invite(team.owner, team, 1)
+    waits = []
+    for _ in range(3):
+        await _grown(shop)
+        await shop.house.drain_jobs()
+        [row] = await shop.house.rows(
+            "select extract(epoch from run_at - $1)::float8 as left from tenantry.jobs"
+            " where kind like 'billing.grow%' and not due",
+            shop.clock.now,
+        )
+        waits.append(row["left"])
+    assert waits[0] < waits[1] < waits[2], waits
+
+
 async def test_an_organization_without_a_subscription_grows_nothing(shop: Shop) -> None:
     team = await shop.house.team()
     [row] = await shop.house.rows("select id from tenantry.orgs")

@@ -92,6 +92,18 @@ async def test_what_is_signed_and_no_event_is_refused(billing_house: Installatio
     assert await _kept(billing_house) == kept
 
 
+async def test_what_is_signed_and_cannot_be_kept_is_refused_or_let_go(billing_house: Installation) -> None:
+    kept = await _kept(billing_house)
+    told = json.dumps(_told())
+    no_text = told.replace("{", '{"x": "\xff", ', 1).encode("latin-1")
+    nul = json.dumps(_told() | {"id": "evt_\0"}).encode()
+    nobodys = json.dumps(_told() | {"data": {"object": {"id": "in_\0", "object": "invoice"}}}).encode()
+    for body, status in ((no_text, 400), (nul, 400), (nobodys, 202)):
+        answer = await send(billing_house, body, sign(body))
+        assert answer.status == status, (body, answer)
+    assert await _kept(billing_house) == kept
+
+
 async def test_what_is_too_long_is_refused_before_it_is_looked_at(billing_house: Installation) -> None:
     kept = await _kept(billing_house)
     body = json.dumps(_told(padding="x" * 1_100_000)).encode()

@@ -175,11 +175,12 @@ async def test_what_stripe_has_no_more_is_asked_for_by_its_name_and_over(
     assert (await subscription_row(billed, "sub_2"))["status"] == "active"
 
 
+@pytest.mark.parametrize("bad", [{"status": ["what"]}, {"created": 10**18}, {"trial_end": 10**15}])
 async def test_one_that_cannot_be_read_on_a_page_keeps_no_other_from_being_compared(
-    billed: Installation, tiny: TinyStripe
+    billed: Installation, tiny: TinyStripe, bad: dict[str, Any]
 ) -> None:
     customer = await customer_of(billed, await billed.team())
-    told = [subscription("sub_bad", customer, status=["what"]), subscription("sub_1", customer)]
+    told = [subscription("sub_bad", customer, **bad), subscription("sub_1", customer)]
     tiny.has("subscriptions", EMPTY | {"data": told})
     tiny.has("events", EMPTY)
     found = await reconcile(billed)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from tenantry.billing.settings import BillingSettings
@@ -48,6 +51,10 @@ def test_the_key_says_whether_real_money_moves(key: str, live: bool) -> None:
         ("API_BASE", "https://stripe.example.com:70000"),
         ("API_BASE", ""),
         ("SECRET_KEY", "sk_test 1"),
+        ("SECRET_KEY", "pk_live_1"),
+        ("SECRET_KEY", "whsec_0123456789abcdef"),
+        ("SECRET_KEY", "sk_org_live_1"),
+        ("SECRET_KEY", "sk_live"),
         ("SECRET_KEY", "sk_test_\N{SNOWMAN}"),
     ],
 )
@@ -68,3 +75,8 @@ def test_an_empty_secret_is_named_as_one(secrets: str) -> None:
 @pytest.mark.parametrize("base", ["http://127.0.0.1:12111", "http://[::1]:80", "https://stripe.example.com/"])
 def test_another_address_than_stripes_is_encrypted_or_on_this_machine(base: str) -> None:
     assert _read(API_BASE=base).stripe_api_base == base
+
+
+def test_whoever_begins_with_the_settings_can_import_them() -> None:
+    done = subprocess.run([sys.executable, "-c", "import tenantry.billing.settings"], check=False, timeout=60)
+    assert done.returncode == 0

@@ -53,6 +53,7 @@ async def _secrets() -> dict[str, str]:
         "API key": "tnt_" + "a1B2c3D4" * 4,
         "webhook secret": "whsec_" + "QUJDREVG" * 5,
         "Stripe key": "sk_live_" + "a1B2c3D4" * 3,
+        "restricted key of Stripe's": "rk_live_" + "a1B2c3D4" * 3,
     }
 
 

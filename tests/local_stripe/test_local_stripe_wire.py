@@ -7,7 +7,7 @@ import asyncio
 import pytest
 import stripe
 
-from tenantry.testing.stripe import API_VERSION, CUT
+from tenantry.testing.stripe import API_VERSION, CUT, idempotency
 from tenantry.testing.stripe.wire import read_form
 
 
@@ -172,3 +172,11 @@ async def test_a_tax_id_is_checked_and_belongs_to_its_customer(world) -> None:
     assert [one.id for one in (await world.do(lambda s: s.customers.tax_ids.list(customer.id))).data] == [right.id]
     await world.do(lambda s: s.customers.tax_ids.delete(customer.id, right.id))
     assert (await world.do(lambda s: s.customers.tax_ids.list(customer.id))).data == []
+
+
+def test_the_newest_idempotency_keys_are_remembered_and_no_more_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(idempotency, "MOST", 2)
+    answers = idempotency.Answers()
+    for key in "abc":
+        answers.keep(key, "POST", "/v1/customers", b"", (200, b"{}", "req_1"))
+    assert list(answers.all()) == ["b", "c"]

@@ -58,8 +58,16 @@ customer_to_end = value(
     """,
 )
 
+# one of the other mode is known to the other key alone: before the account went live, or was tried in test mode again
 customer_of_org = value(
-    str, "select customer_id from tenantry.stripe_customers where org_id = :org_id and gone_at is null"
+    str,
+    """
+    select customer_id
+      from tenantry.stripe_customers
+     where org_id = :org_id
+       and gone_at is null
+       and livemode = :live
+    """,
 )
 
 subscriptions_of_org = many(Subscription, f"{_SUBSCRIPTION} where org_id = :org_id order by created_at, id")

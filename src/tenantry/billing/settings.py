@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 from urllib.parse import urlsplit
 from uuid import UUID
 
 import msgspec
 
-from tenantry.billing.models.access import Policy
 from tenantry.foundation.data.ids import ORG_ID
 from tenantry.foundation.runtime import Runtime
 from tenantry.foundation.security.secret import Secret
@@ -19,6 +19,7 @@ SHORTEST_SECRET = 16
 LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
 STRIPES_OWN = "https://api.stripe.com"
 STRIPES_PAGES = ("https://checkout.stripe.com", "https://billing.stripe.com")
+_KEY = re.compile(r"[sr]k_(?:live|test)_[!-~]+")
 PAGE = r"^$|^https?://.*\{org\}"
 
 
@@ -52,11 +53,6 @@ class BillingSettings(msgspec.Struct, frozen=True, kw_only=True):
     payment_grace_days: Annotated[
         int, says("Days that a plan stays after a payment failed, while Stripe tries again.", ge=0, le=90)
     ] = 14
-
-    @property
-    def policy(self) -> Policy:
-        """How patient the house is."""
-        return Policy(grace_days=self.payment_grace_days)
 
     @property
     def on(self) -> bool:
@@ -101,10 +97,11 @@ class BillingSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     def _bad_key(self) -> list[str]:
         key = self.stripe_secret_key
-        # it goes into a header: what is no header's would fail at the first call, with the key in the message
-        if key is None or (key.reveal().isascii() and key.reveal().isprintable() and " " not in key.reveal()):
+        # It goes into a header: what is no header's would fail at the first call, with the key in the message. And it
+        # says the mode: of one that says none, all that Stripe tells would be let go as the other mode's.
+        if key is None or _KEY.fullmatch(key.reveal()):
             return []
-        return [f"{variable('stripe_secret_key')} holds something that is no part of a key"]
+        return [f"{variable('stripe_secret_key')} holds no secret or restricted key of Stripe's (sk_..., rk_...)"]
 
     def _bad_secrets(self) -> list[str]:
         if self.stripe_webhook_secrets is None:

@@ -40,7 +40,7 @@ _SECRETS = re.compile(
     r"|\b[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}\b"
     r"|\$argon2[a-z]*\$[^\s\"']+"
     r"|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"
-    r"|whsec_[A-Za-z0-9+/=]+|sk_(?:live|test)_[A-Za-z0-9]+"
+    r"|whsec_[A-Za-z0-9+/=]+|[rs]k_(?:live|test)_[A-Za-z0-9]+"
     r"|\b[a-z0-9][a-z0-9_-]{0,15}:[A-Za-z0-9+/_-]{43}=?"
 )
 

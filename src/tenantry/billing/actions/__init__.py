@@ -32,6 +32,7 @@ from tenantry.billing.actions.notices import (
 )
 from tenantry.billing.actions.offers import Interval, make_offer, where_it_is_sold
 from tenantry.billing.actions.overview import read_overview
+from tenantry.billing.actions.patience import policy_of
 from tenantry.billing.actions.reconciling import (
     compare_subscriptions,
     end_round,
@@ -70,6 +71,7 @@ __all__ = [
     "make_offer",
     "mend_rows",
     "offered",
+    "policy_of",
     "read_checkout",
     "read_overview",
     "refuse_second",

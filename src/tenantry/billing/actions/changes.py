@@ -34,6 +34,7 @@ from tenantry.foundation.action import action
 from tenantry.foundation.permission import HOUSE
 from tenantry.foundation.problems import FieldError, Problem
 from tenantry.foundation.work import OrgWork, SystemWork
+from tenantry.orgs import actions as orgs
 from tenantry.plans.models import Plan, Price
 from tenantry.plans.settings import PlanSettings
 
@@ -104,7 +105,7 @@ def _seats_as_now(row: Subscription, now: Plan | None, plan: Plan | None) -> int
 @action(requires=BILLING_WRITE, records=SubscriptionChangeAsked)
 async def begin_change(work: OrgWork, *, weighed: Weighed, price_id: str) -> Intent:
     """Keep what a subscription is to become; BillingBusy where it is another one by now."""
-    await queries.hold_org(work, org_id=work.org)
+    await orgs.hold_open_org(work, work.org)
     again = await weigh_change(work, weighed.wish)
     if not again.alike(weighed) or weighed.deed == "none":
         raise BillingBusy
@@ -136,7 +137,7 @@ async def begin_cancellation(work: OrgWork, *, feedback: Feedback | None, commen
 
     Whoever owes something is charged no more: it ends at once.
     """
-    await queries.hold_org(work, org_id=work.org)
+    await orgs.hold_open_org(work, work.org)
     row = await read_cancellable(work)
     at_once = row.status not in SERVED
     if ending(row) is not None and not at_once:
@@ -149,7 +150,7 @@ async def begin_cancellation(work: OrgWork, *, feedback: Feedback | None, commen
 @action(requires=BILLING_WRITE, records=ResumptionAsked)
 async def begin_resumption(work: OrgWork) -> Intent | Subscription:
     """Keep that a subscription is to go on; the subscription where it does already."""
-    await queries.hold_org(work, org_id=work.org)
+    await orgs.hold_open_org(work, work.org)
     row = await read_cancellable(work)
     if ending(row) is None:
         return row

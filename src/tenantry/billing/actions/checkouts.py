@@ -20,12 +20,13 @@ from tenantry.foundation.data.sql import value
 from tenantry.foundation.permission import HOUSE
 from tenantry.foundation.problems import NotFound
 from tenantry.foundation.work import OrgWork, SystemWork
+from tenantry.orgs import actions as orgs
 
 
 @action(requires=BILLING_WRITE)
 async def begin_checkout(work: OrgWork, *, wish: NewCheckout) -> Intent:
     """Keep what an organization wants to subscribe to; the one that is open comes first, whatever it is to."""
-    await queries.hold_org(work, org_id=work.org)
+    await orgs.hold_open_org(work, work.org)
     await refuse_second(work)
     kept = await keep_new(work, "checkout", wish)
     found = kept or await queries.intent_under_way(work, org_id=work.org, kind="checkout")

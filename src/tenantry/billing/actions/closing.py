@@ -24,10 +24,12 @@ async def what_goes_on(work: Work, org_id: UUID) -> Sequence[Blocker]:
     if not work.runtime.section(BillingSettings).on:
         # nobody could cancel it here
         return ()
+    # its row says that it is to end until Stripe has answered
+    resumed = await queries.intent_under_way(work, org_id=org_id, kind="resume") is not None
     found = await queries.subscriptions_of_org(work, org_id=org_id)
     # one that doubles another is ended by the house
     live = (row for row in found if row.live and row.duplicate_of is None)
-    return [Blocker("subscription", GOES_ON, row.id) for row in live if ending(row) is None]
+    return [Blocker("subscription", GOES_ON, row.id) for row in live if resumed or ending(row) is None]
 
 
 async def is_to_end(work: Work, org_id: UUID) -> bool:

@@ -7,22 +7,25 @@ from tenantry.billing.actions.intents import keep_new, settle_intent
 from tenantry.billing.models import Intent, NewCustomer, ToApply
 from tenantry.billing.permissions import BILLING_WRITE
 from tenantry.billing.problems import BillingBusy
+from tenantry.billing.settings import BillingSettings
 from tenantry.foundation.action import action
 from tenantry.foundation.data.sql import value, values
 from tenantry.foundation.permission import HOUSE
 from tenantry.foundation.work import OrgWork, SystemWork
+from tenantry.orgs import actions as orgs
 
 org_name = value(str, "select name from tenantry.orgs where id = tenantry.org()")
 
-# another one takes the place of one that is gone, and of no other
+# another one takes the place of one that is gone, or of the other mode, and of no other
 keep_customer = value(
     str,
     """
     insert into tenantry.stripe_customers as known (org_id, customer_id, livemode)
     values (:org_id, :customer_id, :live)
         on conflict (org_id) do update
-       set customer_id = case when known.gone_at is null then known.customer_id else excluded.customer_id end,
-           livemode = case when known.gone_at is null then known.livemode else excluded.livemode end, gone_at = null
+       set customer_id = case when known.gone_at is null and known.livemode = excluded.livemode
+                              then known.customer_id else excluded.customer_id end,
+           livemode = excluded.livemode, gone_at = null
  returning customer_id
     """,
 )
@@ -31,9 +34,10 @@ keep_customer = value(
 @action(requires=BILLING_WRITE)
 async def begin_customer(work: OrgWork) -> Intent | str:
     """Keep that the organization is to be a customer, the same intent for all who ask at once; or which one it is."""
-    await queries.hold_org(work, org_id=work.org)
+    await orgs.hold_open_org(work, work.org)
     # whoever has just made one held the organization as well
-    known = await queries.customer_of_org(work, org_id=work.org)
+    live = work.runtime.section(BillingSettings).live
+    known = await queries.customer_of_org(work, org_id=work.org, live=live)
     if known is not None:
         return known
     name = await org_name(work) or ""

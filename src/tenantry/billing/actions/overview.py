@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tenantry.billing import queries
 from tenantry.billing.actions.checkouts import checkout_of
+from tenantry.billing.actions.patience import policy_of
 from tenantry.billing.models import Checkout, Overview, access
 from tenantry.billing.permissions import BILLING_READ
 from tenantry.billing.settings import BillingSettings
@@ -20,13 +21,13 @@ async def read_overview(work: OrgWork) -> Overview:
     return Overview(
         on=settings.on,
         plan=entitled.plan,
-        access=access(held, work.runtime.clock.now(), settings.policy),
+        access=access(held, work.runtime.clock.now(), policy_of(work.runtime)),
         restricted_from=await queries.restricted_from(work, org_id=work.org),
         subscription=held,
         bought=entitled.seats,
         taken=await plans.seats_taken(work, org_id=work.org) or 0,
         checkout=await _open_checkout(work),
-        customer=await queries.customer_of_org(work, org_id=work.org) is not None,
+        customer=await queries.customer_of_org(work, org_id=work.org, live=settings.live) is not None,
         unpaid=await queries.unpaid_invoice(work, org_id=work.org),
     )
 

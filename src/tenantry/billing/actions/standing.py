@@ -10,10 +10,10 @@ from datetime import datetime
 from uuid import UUID
 
 from tenantry.billing import queries
+from tenantry.billing.actions.patience import policy_of
 from tenantry.billing.models import Course, Subscription, course
 from tenantry.billing.models.prices import by_seat
 from tenantry.billing.models.subscriptions import plan_of
-from tenantry.billing.settings import BillingSettings
 from tenantry.foundation.logs import get_logger
 from tenantry.foundation.work import SystemWork
 from tenantry.orgs import actions as orgs
@@ -29,7 +29,7 @@ log = get_logger("tenantry.billing")
 async def settle_standing(work: SystemWork, org_id: UUID) -> None:
     """Let plan and restriction of an organization be what its subscription makes of them; whoever asks holds it."""
     subscription = await queries.subscription_in_force(work, org_id=org_id)
-    policy = work.runtime.section(BillingSettings).policy
+    policy = policy_of(work.runtime)
     ahead = course(subscription, work.runtime.clock.now(), policy)
     await _settle_plan(work, org_id, None if ahead.now.level == "free" else subscription, ahead)
     await orgs.restrict_org(work, org_id=org_id, restricted_from=await _restricted_from(work, org_id, ahead))

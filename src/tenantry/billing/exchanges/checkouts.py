@@ -107,9 +107,20 @@ async def close_checkout(call: Call, intent: Intent) -> None:
         session = await stripe.expire_checkout(call.runtime, intent.foreign_id or "", key=f"{intent.key}:close")
     except stripe.Refused:
         # somebody has paid, or its time is over: what Stripe says of it decides
-        await look_at_checkout(call, intent)
+        await _look_at_last(call, intent)
         return
     await _settle(call, intent, session)
+
+
+async def _look_at_last(call: Call, intent: Intent) -> None:
+    try:
+        await look_at_checkout(call, intent)
+    except stripe.Refused as error:
+        if not error.missing:
+            raise
+        # what Stripe does not know, as one of the other mode, nobody can pay on
+        async with SystemWork(call, reason=ANSWERED) as work:
+            await actions.settle_intent(work, intent=intent, state="refused", why=str(error))
 
 
 def _page(call: Call, intent: Intent, wish: NewCheckout) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from tenantry.billing import actions, queries, stripe
+from tenantry.billing import actions, stripe
 from tenantry.billing.exchanges.asked import org_of
 from tenantry.billing.models import Intent, NewCustomer
 from tenantry.billing.permissions import BILLING_WRITE
@@ -21,7 +21,7 @@ ANSWERED = "what Stripe answered is kept whoever asked, and by a role that may"
 async def ensure_customer(call: Call) -> str:
     """The organization's customer at Stripe, by its id there."""
     async with OrgWork(call, org_of(call)) as work:
-        found = await queries.customer_of_org(work, org_id=work.org) or await actions.begin_customer(work)
+        found = await actions.begin_customer(work)
     return found if isinstance(found, str) else await carry_out_customer(call, found)
 
 

@@ -26,14 +26,15 @@ async def take_notice(call: Call, *, body: bytes, signature: str) -> None:
     if not signed(body, signature, settings.secrets, call.runtime.clock.now()):
         metrics.notices.labels("unsigned").inc()
         raise BadSignature
-    told = _read(body)
-    how = _not_for_us(told, settings) or await _keep(call, told, body)
+    told, text = _read(body)
+    how = _not_for_us(told, settings) or await _keep(call, told, text)
     metrics.notices.labels(how).inc()
 
 
-def _read(body: bytes) -> Told:
+def _read(body: bytes) -> tuple[Told, str]:
     try:
-        return _decode(body)
+        # what nobody reads of it is text as well, and kept
+        return _decode(body), body.decode()
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise NotStripes from error
 
@@ -47,7 +48,7 @@ def _not_for_us(told: Told, settings: BillingSettings) -> str | None:
     return "unknown_type" if told.subject is None else None
 
 
-async def _keep(call: Call, told: Told, body: bytes) -> str:
+async def _keep(call: Call, told: Told, text: str) -> str:
     async with SystemWork(call, reason=STRIPES) as work:
-        new = await actions.keep_notice(work, told=told, payload=body.decode())
+        new = await actions.keep_notice(work, told=told, payload=text)
     return "kept" if new else "repeated"

@@ -18,8 +18,9 @@ async def open_portal(call: Call) -> str:
     """Open the portal for the organization; where it is, for a few minutes. Each opening is noted."""
     refuse_while_off(call)
     org = org_of(call)
+    live = call.runtime.section(BillingSettings).live
     async with OrgWork(call, org, reading=True, ahead=True) as work:
-        customer = await queries.customer_of_org(work, org_id=org)
+        customer = await queries.customer_of_org(work, org_id=org, live=live)
     if customer is None:
         # nobody becomes a customer by looking: there would be nothing on those pages
         raise NotSubscribed

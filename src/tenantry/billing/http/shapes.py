@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from tenantry.billing.actions import policy_of
 from tenantry.billing.models import Subscription, ending
 from tenantry.billing.models.prices import by_seat
 from tenantry.billing.models.subscriptions import version_number
-from tenantry.billing.settings import BillingSettings
 from tenantry.foundation.routes import Routes
 from tenantry.foundation.runtime import Runtime
 from tenantry.foundation.wire import Wire
@@ -91,7 +91,7 @@ def subscription_view(row: Subscription, runtime: Runtime) -> SubscriptionView:
         cancel_at=None if row.over else ends,
         cancels=ends is not None and not row.over,
         past_due_since=since,
-        grace_until=None if since is None else runtime.section(BillingSettings).policy.grace_over(since),
+        grace_until=None if since is None else policy_of(runtime).grace_over(since),
         later=_later(row, runtime),
     )
 

@@ -17,8 +17,8 @@ from tenantry.orgs.events import InviteSent, MemberJoined
 log = get_logger("tenantry.billing")
 AT_ONCE = 50
 """Intents of one run."""
-SOON = 5.0
-"""Seconds until a change that is on its way is over, about."""
+SOON, LATE = 5.0, 300.0
+"""Seconds until a change that is on its way is over, about; and between two looks while Stripe does not answer."""
 ANYBODYS = "whoever asked is gone, and it may be any organization's"
 
 
@@ -69,7 +69,7 @@ async def _grow(job: Job, org_id: UUID) -> None:
     try:
         await exchanges.grow_seats(job.call, org_id=org_id)
     except BillingBusy as error:
-        raise Snooze(after=SOON) from error
+        raise Snooze(after=min(SOON * 2 ** min(job.attempt - 1, 10), LATE)) from error
     except (stripe.StripeFailed, NotSubscribed) as error:
         # it is kept: what Stripe did not answer is asked for again by itself, and what it refused never
         log.warning("seats did not grow", why=str(error))

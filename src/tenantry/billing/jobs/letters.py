@@ -11,10 +11,11 @@ from uuid import UUID
 import msgspec
 
 from tenantry.billing import queries
+from tenantry.billing.actions import policy_of
 from tenantry.billing.models import Access, Invoice, Policy, Subscription, access, ending
 from tenantry.billing.models.money import money
 from tenantry.billing.models.subscriptions import plan_of
-from tenantry.billing.settings import BillingSettings, billing_page
+from tenantry.billing.settings import billing_page
 from tenantry.foundation.jobs.handler import Snooze
 from tenantry.foundation.jobs.run import LONGEST_WAIT
 from tenantry.foundation.net.letters import WEB_ADDRESS, Link, Wording
@@ -209,4 +210,4 @@ def _now(work: Work) -> datetime:
 
 
 def _policy(work: Work) -> Policy:
-    return work.runtime.section(BillingSettings).policy
+    return policy_of(work.runtime)

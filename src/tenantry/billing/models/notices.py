@@ -47,7 +47,8 @@ _OF: Mapping[Subject, tuple[str, ...]] = {
 SUBJECTS: Mapping[str, Subject] = {kind: subject for subject, kinds in _OF.items() for kind in kinds}
 """Each type of notice that is heard, with what it is about; an endpoint at Stripe is made for these."""
 
-Id = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+LONGEST_ID = 255
+Id = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_ID, pattern=r"^[^\x00]*$")]
 
 
 class _Object(msgspec.Struct, frozen=True):
@@ -70,8 +71,8 @@ class Told(msgspec.Struct, frozen=True):
     type: Id
     livemode: bool
     data: _Data
-    api_version: str | None = None
-    account: str | None = None
+    api_version: Id | None = None
+    account: Id | None = None
     object: str = "event"
 
     @property
@@ -85,14 +86,19 @@ class Told(msgspec.Struct, frozen=True):
         """The id at Stripe of what to ask for."""
         told = self.data.object
         found = told.payment_intent if SUBJECTS.get(self.type) == "payment" else told.id
-        return found if isinstance(found, str) else ""
+        return _id(found) or ""
 
     @property
     def customer_id(self) -> str | None:
         """Whom it says that it is about, to find it again by; nothing is decided by that."""
         told = self.data.object
         named = told.id if told.object == "customer" else told.customer
-        return named if isinstance(named, str) else None
+        return _id(named)
+
+
+def _id(told: object) -> str | None:
+    """An id where something stands that can be one, and be kept."""
+    return told if isinstance(told, str) and len(told) <= LONGEST_ID and "\0" not in told else None
 
 
 class ToApply(msgspec.Struct, frozen=True):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
 import msgspec
 
 Thing = TypeVar("Thing")
 Metadata = dict[str, str]
+# what no row can hold is no answer that can be read, so that whoever reads many lets go of the one
+Moment = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799)]
+Amount = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
 
 
 class Listed(msgspec.Struct, Generic[Thing], frozen=True):
@@ -41,7 +45,7 @@ class Price(msgspec.Struct, frozen=True):
     product: str = ""
     active: bool = True
     currency: str = ""
-    unit_amount: int | None = None
+    unit_amount: Amount | None = None
     lookup_key: str | None = None
     recurring: Recurring | None = None
     metadata: Metadata = {}
@@ -83,18 +87,18 @@ class Item(msgspec.Struct, frozen=True):
 
     id: str
     price: Price
-    quantity: int | None = None
-    current_period_start: int | None = None
-    current_period_end: int | None = None
+    quantity: Count | None = None
+    current_period_start: Moment | None = None
+    current_period_end: Moment | None = None
 
 
 class Transitions(msgspec.Struct, frozen=True):
     """When an invoice became what it is."""
 
-    finalized_at: int | None = None
-    paid_at: int | None = None
-    voided_at: int | None = None
-    marked_uncollectible_at: int | None = None
+    finalized_at: Moment | None = None
+    paid_at: Moment | None = None
+    voided_at: Moment | None = None
+    marked_uncollectible_at: Moment | None = None
 
 
 class _SubscriptionDetails(msgspec.Struct, frozen=True):
@@ -112,10 +116,10 @@ class _Parent(msgspec.Struct, frozen=True):
 class Line(msgspec.Struct, frozen=True):
     """A line of an invoice."""
 
-    amount: int
+    amount: Amount
     description: str | None = None
     id: str = ""
-    quantity: int | None = None
+    quantity: Count | None = None
 
 
 class Invoice(msgspec.Struct, frozen=True):
@@ -123,20 +127,20 @@ class Invoice(msgspec.Struct, frozen=True):
 
     id: str
     currency: str
-    created: int
+    created: Moment
     customer: str | _Named | None = None
     number: str | None = None
     status: str | None = None
-    total: int = 0
-    subtotal: int = 0
-    amount_due: int = 0
-    amount_paid: int = 0
-    amount_remaining: int = 0
-    attempt_count: int = 0
-    next_payment_attempt: int | None = None
+    total: Amount = 0
+    subtotal: Amount = 0
+    amount_due: Amount = 0
+    amount_paid: Amount = 0
+    amount_remaining: Amount = 0
+    attempt_count: Count = 0
+    next_payment_attempt: Moment | None = None
     hosted_invoice_url: str | None = None
     invoice_pdf: str | None = None
-    due_date: int | None = None
+    due_date: Moment | None = None
     status_transitions: Transitions = Transitions()
     parent: _Parent | None = None
     lines: Listed[Line] = msgspec.field(default_factory=lambda: Listed([]))
@@ -152,9 +156,9 @@ class Preview(msgspec.Struct, frozen=True):
     """An invoice that is none yet."""
 
     currency: str
-    total: int = 0
-    subtotal: int = 0
-    amount_due: int = 0
+    total: Amount = 0
+    subtotal: Amount = 0
+    amount_due: Amount = 0
     lines: Listed[Line] = msgspec.field(default_factory=lambda: Listed([]))
 
 
@@ -162,7 +166,7 @@ class PhaseItem(msgspec.Struct, frozen=True):
     """What is subscribed to in a phase."""
 
     price: str | Price
-    quantity: int | None = None
+    quantity: Count | None = None
 
 
 class PhaseDiscount(msgspec.Struct, frozen=True):
@@ -176,17 +180,17 @@ class PhaseDiscount(msgspec.Struct, frozen=True):
 class Phase(msgspec.Struct, frozen=True):
     """A stretch of time in which one thing is subscribed to."""
 
-    start_date: int
+    start_date: Moment
     items: list[PhaseItem]
-    end_date: int | None = None
+    end_date: Moment | None = None
     discounts: list[PhaseDiscount] = []
 
 
 class Span(msgspec.Struct, frozen=True):
     """From when to when."""
 
-    start_date: int
-    end_date: int
+    start_date: Moment
+    end_date: Moment
 
 
 class Schedule(msgspec.Struct, frozen=True):
@@ -214,7 +218,7 @@ class PauseCollection(msgspec.Struct, frozen=True):
     """That invoices are not collected for now."""
 
     behavior: str = ""
-    resumes_at: int | None = None
+    resumes_at: Moment | None = None
 
 
 class Subscription(msgspec.Struct, frozen=True):
@@ -223,19 +227,19 @@ class Subscription(msgspec.Struct, frozen=True):
     id: str
     customer: str
     status: str
-    created: int
+    created: Moment
     items: Listed[Item]
     livemode: bool = False
-    cancel_at: int | None = None
+    cancel_at: Moment | None = None
     cancel_at_period_end: bool = False
-    canceled_at: int | None = None
-    ended_at: int | None = None
-    trial_end: int | None = None
+    canceled_at: Moment | None = None
+    ended_at: Moment | None = None
+    trial_end: Moment | None = None
     latest_invoice: str | Invoice | None = None
     pause_collection: PauseCollection | None = None
     schedule: str | Schedule | None = None
-    current_period_start: int | None = None
-    current_period_end: int | None = None
+    current_period_start: Moment | None = None
+    current_period_end: Moment | None = None
     metadata: Metadata = {}
 
 
@@ -248,7 +252,7 @@ class Session(msgspec.Struct, frozen=True):
     url: str | None = None
     customer: str | None = None
     subscription: str | None = None
-    expires_at: int | None = None
+    expires_at: Moment | None = None
     client_reference_id: str | None = None
 
 
@@ -263,7 +267,7 @@ class Refund(msgspec.Struct, frozen=True):
     """Money that goes back."""
 
     id: str
-    amount: int
+    amount: Amount
     status: str | None = None
 
 
@@ -271,7 +275,7 @@ class Charge(msgspec.Struct, frozen=True):
     """Money that was taken."""
 
     id: str
-    amount_refunded: int = 0
+    amount_refunded: Amount = 0
     disputed: bool = False
 
 

@@ -22,7 +22,7 @@ from tenantry.orgs.actions.closure import (
     what_delays_purging,
 )
 from tenantry.orgs.actions.expiry import expire_invites
-from tenantry.orgs.actions.invites import Wanted, invite, invite_many, resend_invite, revoke_invite
+from tenantry.orgs.actions.invites import Wanted, hold_open_org, invite, invite_many, resend_invite, revoke_invite
 from tenantry.orgs.actions.members import (
     add_member,
     change_role,
@@ -51,6 +51,7 @@ __all__ = [
     "decline_invite",
     "enter",
     "expire_invites",
+    "hold_open_org",
     "hold_person",
     "invite",
     "invite_many",

@@ -8,6 +8,8 @@ from hashlib import sha256
 from tenantry.testing.stripe.wire import Refusal
 
 LONGEST = 255
+MOST = 2_000
+"""Idempotency keys that are remembered, the newest ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,8 @@ class Answers:
     def keep(self, key: str, method: str, path: str, body: bytes, answer: tuple[int, bytes, str]) -> None:
         """Remember an answer."""
         self._kept.setdefault(key, Kept(_digest(method, path, body), *answer))
+        while len(self._kept) > MOST:
+            del self._kept[next(iter(self._kept))]
 
     def all(self) -> dict[str, Kept]:
         """The answers by their keys, oldest first."""

@@ -22,8 +22,8 @@ from tenantry.testing.stripe.clock import DEEDS, Clock
 from tenantry.testing.stripe.deliveries import Deliveries, Mode, Sent, Waiting
 from tenantry.testing.stripe.idempotency import Answers, Kept
 
-ANSWERS, SENT = 2_000, 200
-"""How many idempotency keys and delivery attempts are kept, the newest ones."""
+SENT = 200
+"""How many delivery attempts are kept, the newest ones."""
 LOOK_EVERY = 0.5
 # a holder that was just killed may need a moment to be gone
 PATIENCE, TRY_AGAIN = 5.0, 0.05
@@ -155,7 +155,7 @@ def state_of(stripe: Stateful) -> State:
         secrets=books.secrets,
         agendas={clock: dues for clock, dues in books.agendas.items() if dues},
         ahead=stripe.clock.ahead,
-        answers=dict(list(stripe.answers.all().items())[-ANSWERS:]),
+        answers=stripe.answers.all(),
         mode=deliveries.mode,
         held=[one["id"] for one in deliveries.held],
         dropped=[one["id"] for one in deliveries.dropped],
