@@ -158,3 +158,8 @@ def test_of_live_subscriptions_the_oldest_counts_whatever_order_they_are_seen_in
     expected = {"sub_old": None, "sub_new": "sub_old"}
     assert settle_duplicates([new, over, old, waiting]) == settle_duplicates([waiting, old, new, over]) == expected
     assert settle_duplicates([over, waiting]) == {}
+
+
+def test_what_is_unpaid_is_not_restricted_since_its_trial() -> None:
+    row = _subscription("unpaid", trial_end=NOW - timedelta(days=400))
+    assert course(row, NOW, POLICY).since is None

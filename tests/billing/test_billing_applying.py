@@ -472,3 +472,44 @@ async def _seen(house: Installation, org: UUID, count: str) -> int:
     async with SystemWork(_call(house), reason="a test") as work:
         await work.connection.execute(f"set local role tenantry_app; set local tenantry.org = '{org}'")
         return int(await work.connection.fetchval(count))
+
+
+async def test_money_that_went_back_is_kept_although_its_invoice_was_asked_for_since(
+    billed: Installation, tiny: TinyStripe
+) -> None:
+    customer, call = await customer_of(billed, await billed.team()), Call(billed.runtime, Actor("cli"), "a-request")
+    tiny.has("invoices/in_1", invoice("in_1", customer))
+    await tell(billed, event("invoice.paid", {"id": "in_1"}))
+    await billed.drain_jobs()
+    charge = {"id": "ch_1", "amount_refunded": 1900, "disputed": True}
+    tiny.has("payment_intents/pi_1", {"id": "pi_1", "customer": customer, "latest_charge": charge})
+    tiny.has("invoice_payments", {"data": [{"id": "inpay_1", "invoice": "in_1", "status": "paid"}]})
+    refunded = event("charge.refunded", {"id": "ch_1", "payment_intent": "pi_1"})
+    updated = event("invoice.updated", {"id": "in_1"})
+    for one in (refunded, updated):
+        await tell(billed, one)
+    early = await exchanges.ask_truth(call, notice_id=refunded["id"])
+    late = await exchanges.ask_truth(call, notice_id=updated["id"])
+    assert early is not None
+    assert late is not None
+    for begun, truth in (late, early):
+        async with SystemWork(call, reason="a test") as work:
+            await actions.apply_truth(work, begun=begun, truth=truth)
+    await billed.drain_jobs()
+    [row] = await billed.rows("select refunded, disputed from tenantry.invoices where id = 'in_1'")
+    assert (row["refunded"], row["disputed"]) == (1900, True)
+    assert len(await billed.recorded("billing.payment_reversed")) == 1
+
+
+async def test_a_payment_that_took_its_time_and_failed_in_the_end_is_told(
+    billed: Installation, tiny: TinyStripe
+) -> None:
+    customer = await customer_of(billed, await billed.team())
+    told = invoice("in_1", customer, "open", **of_subscription("sub_1"))
+    tiny.has("invoices/in_1", told)
+    for status, kind in (("active", "invoice.finalized"), ("past_due", "invoice.payment_failed")):
+        tiny.has("subscriptions/sub_1", subscription("sub_1", customer, status, latest_invoice=told))
+        for _ in range(2):
+            await tell(billed, event(kind, {"id": "in_1", "customer": customer}))
+            await billed.drain_jobs()
+    assert [one["attempts"] for one in await billed.recorded("billing.payment_failed")] == [1]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 
+import aiohttp
 import pytest
 from billing_kit import org_uuid
 from selling_kit import Shop
+from stripe_kit import Till
 
 from tenantry.testing import Client, Response, Team
 
@@ -152,3 +154,21 @@ async def test_an_organization_that_is_restricted_cancels_all_the_same(shop: Sho
     assert refused.status == 402, refused
     answer = await cancel(owner, team)
     assert (answer.status, answer.json["status"]) == (200, "canceled")
+
+
+async def test_what_was_owed_and_has_been_paid_meanwhile_ends_with_what_is_paid_for(shop: Shop) -> None:
+    team = await shop.house.team()
+    await shop.subscribe(team.owner, team, "business")
+    customer = await shop.customer_of(team)
+    shop.stripe.decline(customer)
+    await shop.advance(days=32)
+    owner = await shop.back(team.owner)
+    # the bank changes its mind, and what Stripe tells of that is late
+    shop.stripe.accept(customer)
+    shop.stripe.deliveries.switch("drop")
+    owed = next(one for one in shop.at_stripe("invoice") if one["status"] == "open")
+    async with aiohttp.ClientSession() as http:
+        await Till(shop.stripe, shop.running.url, http).ask("POST", f"invoices/{owed['id']}/pay")
+    answer = await owner.post(f"{team.path}/billing/cancellation", {})
+    assert (answer.status, answer.json["status"], answer.json["cancels"]) == (200, "active", True)
+    assert await shop.standing(team) == {"subscription": "business"}

@@ -6,9 +6,9 @@ import asyncio
 from typing import Any
 
 import pytest
-from billing_kit import org_uuid
 from selling_kit import Shop
 
+from tenantry.billing.settings import BillingSettings
 from tenantry.testing import Team
 
 
@@ -151,21 +151,36 @@ async def test_who_needs_more_is_told_on_which_page_it_is_sold(shop: Shop) -> No
     assert refused.json["upgrade_url"] == f"{shop.house.origin}/account/orgs/{team.org}/billing"
 
 
-async def test_who_was_tried_out_in_the_other_mode_can_subscribe_in_this_one(shop: Shop) -> None:
+async def test_who_was_a_customer_in_the_test_mode_becomes_one_when_real_money_moves(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    team = await shop.house.team()
+    await shop.checkout(team.owner, team, "business")
+    tried = await shop.customer_of(team)
+    monkeypatch.setattr(BillingSettings, "live", property(lambda _: True))
+    assert (await team.owner.get(f"{team.path}/billing")).json["customer"] is False
+    assert (await shop.checkout(team.owner, team, "business")).status == 201
+    assert await shop.customer_of(team) != tried
+    # and stays one, whichever key is set by mistake
+    bought = await shop.customer_of(team)
+    monkeypatch.setattr(BillingSettings, "live", property(lambda _: False))
+    assert (await shop.checkout(team.owner, team, "business")).status == 200
+    assert await shop.customer_of(team) == bought
+
+
+async def test_a_page_that_stripe_does_not_know_keeps_nobody_from_another(shop: Shop) -> None:
     team = await shop.house.team()
     assert (await shop.checkout(team.owner, team, "business")).status == 201
-    # as after a change of the key: customer, checkout and all are of a mode that this key does not see
     await shop.house.rows(
-        "update tenantry.stripe_customers set customer_id = 'cus_other', livemode = true where org_id = $1 returning 1",
-        org_uuid(team),
+        "update tenantry.billing_intents set foreign_id = 'cs_other' where kind = 'checkout' returning 1"
     )
-    await shop.house.rows(
-        "update tenantry.billing_intents set foreign_id = 'cs_other', params = jsonb_set(params, '{customer_id}',"
-        " '\"cus_other\"') where org_id = $1 and kind = 'checkout' returning 1",
-        org_uuid(team),
-    )
-    assert (await team.owner.get(f"{team.path}/billing")).json["customer"] is False
-    assert (await team.owner.post(f"{team.path}/billing/portal")).code == "not_subscribed"
-    await shop.subscribe(team.owner, team, "business")
-    assert await _plan(team) == "business"
-    assert await shop.customer_of(team) in {one["id"] for one in shop.at_stripe("customer")}
+    assert (await shop.checkout(team.owner, team, "growing")).status == 201
+
+
+async def test_a_page_that_stripe_failed_to_close_is_closed_by_the_next_who_asks(shop: Shop) -> None:
+    team = await shop.house.team()
+    assert (await shop.checkout(team.owner, team, "business")).status == 201
+    shop.stripe.fail(500, times=2, method="POST", path="/v1/checkout/sessions/.*/expire")
+    assert (await shop.checkout(team.owner, team, "growing")).status == 503
+    shop.stripe.faults.clear()
+    assert (await shop.checkout(team.owner, team, "growing")).status == 201

@@ -220,3 +220,16 @@ async def test_only_the_house_ends_what_others_pay_for(shop: Shop) -> None:
     async with SystemWork(shop.call, reason="a test of keeping") as work:
         await actions.keep_ended(work, org_id=org_uuid(team))
     assert await shop.house.rows("select org_id from tenantry.stripe_customers") == []
+
+
+async def test_what_begins_while_its_organization_is_closed_runs_out(shop: Shop) -> None:
+    team = await shop.house.team()
+    opened = (await shop.checkout(team.owner, team, "business")).json
+    shop.stripe.deliveries.switch("drop")
+    await shop.press(opened["url"], card="visa")
+    slug = (await team.owner.get(team.path)).json["slug"]
+    assert (await team.owner.post(f"{team.path}/closure", {"slug": slug})).status == 200
+    await shop.house.drain_jobs()
+    customer = await shop.customer_of(team)
+    [subscription] = [one for one in shop.at_stripe("subscription") if one["customer"] == customer]
+    assert (subscription["status"], subscription["cancel_at_period_end"]) == ("active", True)

@@ -112,3 +112,23 @@ async def test_the_second_stays_where_the_first_has_ended_since(shop: Shop) -> N
     assert await exchanges.end_double(shop.call, org_id=org_uuid(team), subscription_id=newer["id"]) is None
     assert newer["status"] == "active"
     assert shop.at_stripe("refund") == []
+
+
+async def test_a_subscription_to_something_else_is_left_alone(shop: Shop) -> None:
+    team = await shop.house.team()
+    await shop.subscribe(team.owner, team, "business")
+    customer = await shop.customer_of(team)
+    async with aiohttp.ClientSession() as http:
+        desk = Till(shop.stripe, shop.running.url, http)
+        product = (await desk.ask("POST", "products", name="Support by hand"))["id"]
+        price = await desk.ask(
+            "POST", "prices", product=product, unit_amount=50000, currency="eur", **{"recurring[interval]": "month"}
+        )
+        card = await desk.ask("POST", "payment_methods/pm_card_visa/attach", customer=customer)
+        items = {"items[0][price]": price["id"]}
+        await desk.ask("POST", "subscriptions", customer=customer, default_payment_method=card["id"], **items)
+    await shop.heard()
+    mine = [one for one in shop.at_stripe("subscription") if one["customer"] == customer]
+    assert [one["status"] for one in mine] == ["active", "active"]
+    assert shop.at_stripe("refund") == []
+    assert await shop.standing(team) == {"subscription": "business"}

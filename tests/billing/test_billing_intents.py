@@ -238,3 +238,48 @@ async def test_the_longer_it_waits_the_more_seldom_it_is_asked_for(shop: Shop) -
         )
         async with SystemWork(shop.call, reason="a test", reading=True) as work:
             assert len(await actions.stale_intents(work, most=9)) == due
+
+
+async def test_a_cancellation_is_never_given_up(shop: Shop) -> None:
+    team = await shop.house.team()
+    await shop.subscribe(team.owner, team, "business")
+    customer = await shop.customer_of(team)
+    shop.stripe.fail(0, times=10**6, path="/v1/subscriptions/.*")
+    assert (await team.owner.post(f"{team.path}/billing/cancellation", {})).status == 503
+    for _ in range(2):
+        await shop.house.rows(
+            "update tenantry.billing_intents set attempt = $1, asked_at = asked_at - interval '9 days'"
+            " where kind = 'cancel' returning id",
+            actions.GIVEN_UP_AFTER,
+        )
+        await shop.house.ask(NewJob("billing.finish_intents", queue="billing"))
+        await shop.house.drain_jobs()
+        shop.stripe.faults.clear()
+    [subscription] = [one for one in shop.at_stripe("subscription") if one["customer"] == customer]
+    assert subscription["cancel_at_period_end"] is True
+
+
+async def test_an_intent_that_breaks_keeps_no_other_from_its_end(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = await shop.house.team(), await shop.house.team()
+    for team in (first, second):
+        await shop.subscribe(team.owner, team, "business")
+    shop.stripe.fail(0, times=8, path="/v1/subscriptions/.*")
+    for team in (first, second):
+        assert (await team.owner.post(f"{team.path}/billing/cancellation", {})).status == 503
+    shop.stripe.faults.clear()
+    await shop.house.rows(
+        "update tenantry.billing_intents set asked_at = asked_at - interval '1 day' where kind = 'cancel' returning id"
+    )
+    seen: list[Any] = []
+    finish = exchanges.finish_intent
+
+    async def breaks_once(call: Any, *, intent: Any) -> bool:
+        seen.append(intent)
+        if len(seen) == 1:
+            raise IndexError
+        return await finish(call, intent=intent)
+
+    monkeypatch.setattr(exchanges, "finish_intent", breaks_once)
+    await shop.house.ask(NewJob("billing.finish_intents", queue="billing"))
+    await shop.house.drain_jobs()
+    assert len(seen) == 2

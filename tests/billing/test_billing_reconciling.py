@@ -19,7 +19,7 @@ from tenantry.assemble import build_runtime
 from tenantry.billing import actions, exchanges, metrics, queries, stripe
 from tenantry.billing.exchanges import reconciling
 from tenantry.billing.models import Truth
-from tenantry.billing.problems import BillingOff
+from tenantry.billing.problems import BillingOff, OtherAccount
 from tenantry.entrypoints.cli import build
 from tenantry.entrypoints.cli.assembly import Assembly
 from tenantry.foundation.call import Actor, Call
@@ -388,3 +388,17 @@ async def test_a_row_that_changes_while_it_is_compared_keeps_its_own_place(
         await actions.compare_subscriptions(work, told=[told], asked=asked)
     row = await subscription_row(house, made["id"])
     assert (row["quantity"], row["fetched"]) == (5, before + 1)
+
+
+async def test_a_key_of_another_account_ends_nothing(billed: Installation, tiny: TinyStripe) -> None:
+    for number in range(3):
+        customer = await customer_of(billed, await billed.team())
+        tiny.has(f"subscriptions/sub_{number}", subscription(f"sub_{number}", customer))
+        await tell(billed, event("customer.subscription.created", {"id": f"sub_{number}"}))
+    await billed.drain_jobs()
+    tiny.things.clear()
+    tiny.has("subscriptions", EMPTY)
+    with pytest.raises(OtherAccount):
+        await reconcile(billed)
+    live = await billed.rows("select from tenantry.subscriptions where status = 'active'")
+    assert len(live) == 3

@@ -98,3 +98,9 @@ class NoPlanFile(Conflict):
     """There is no plan file, so nothing is for sale; `TENANTRY_PLAN_FILE` names one."""
 
     code = "no_plan_file"
+
+
+class OtherAccount(Conflict):
+    """Stripe knows none of the subscriptions that live here: the key is of another account, or of the other mode."""
+
+    code = "other_account"

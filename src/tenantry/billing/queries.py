@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from tenantry.billing.models import Intent, Invoice, Notice, Position, Subscription
+from tenantry.billing.models import Intent, Invoice, Notice, OfOrg, Position, Subscription
 from tenantry.foundation.data.sql import many, maybe, run, value, values
 from tenantry.foundation.listing import Listing
 
@@ -58,7 +58,23 @@ customer_to_end = value(
     """,
 )
 
-# one of the other mode is known to the other key alone: before the account went live, or was tried in test mode again
+# what is paid for again although its organization is closed
+going_on_closed = values(
+    str,
+    """
+    select subscriptions.id
+      from tenantry.subscriptions
+      join tenantry.orgs on orgs.id = org_id
+     where org_id = :org_id
+       and closed_at is not null
+       and status in ('active', 'trialing')
+       and cancel_at is null
+       and not cancel_at_period_end
+     order by subscriptions.id
+    """,
+)
+
+# one of the test mode is none any more once real money moves
 customer_of_org = value(
     str,
     """
@@ -66,13 +82,17 @@ customer_of_org = value(
       from tenantry.stripe_customers
      where org_id = :org_id
        and gone_at is null
-       and livemode = :live
+       and (livemode or not :live)
     """,
 )
 
 subscriptions_of_org = many(Subscription, f"{_SUBSCRIPTION} where org_id = :org_id order by created_at, id")
 
 subscriptions_by_ids = many(Subscription, f"{_SUBSCRIPTION} where id = any(:ids::text[])")
+
+orgs_of_subscriptions = many(
+    OfOrg, "select org_id, id from tenantry.subscriptions where id = any(:ids::text[]) order by org_id, id"
+)
 
 subscription_of_org = maybe(Subscription, f"{_SUBSCRIPTION} where org_id = :org_id and id = :id")
 

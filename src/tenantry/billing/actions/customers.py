@@ -16,16 +16,18 @@ from tenantry.orgs import actions as orgs
 
 org_name = value(str, "select name from tenantry.orgs where id = tenantry.org()")
 
-# another one takes the place of one that is gone, or of the other mode, and of no other
+# another one takes the place of one that is gone, or of the test mode's once real money moves, and of no other
 keep_customer = value(
     str,
     """
     insert into tenantry.stripe_customers as known (org_id, customer_id, livemode)
     values (:org_id, :customer_id, :live)
         on conflict (org_id) do update
-       set customer_id = case when known.gone_at is null and known.livemode = excluded.livemode
+       set customer_id = case when known.gone_at is null and known.livemode >= excluded.livemode
                               then known.customer_id else excluded.customer_id end,
-           livemode = excluded.livemode, gone_at = null
+           livemode = case when known.gone_at is null then known.livemode or excluded.livemode
+                           else excluded.livemode end,
+           gone_at = null
  returning customer_id
     """,
 )

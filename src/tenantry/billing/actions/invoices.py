@@ -39,9 +39,16 @@ async def keep_invoice(work: SystemWork, org_id: UUID, told: shapes.Invoice, tru
     """Keep what Stripe said of an invoice, the organization's customer held; whether anything is new."""
     known = await queries.invoice_of_org(work, org_id=org_id, id=told.id)
     if known is not None and known.fetched > truth.asked:
+        # the invoice is told too late; what became of its payment is another question, which may not be
+        row = invoices.repaid(known, truth.payment, asked=truth.asked)
+    else:
+        customer_id = shapes.id_of(told.customer) or truth.customer_id or ""
+        row = invoices.as_kept(told, customer_id, known, fetched=truth.asked, payment=truth.payment)
+    if row == known:
         return False
-    customer_id = shapes.id_of(told.customer) or truth.customer_id or ""
-    row = invoices.as_kept(told, customer_id, known, fetched=truth.asked, payment=truth.payment)
+    if row.status == "open" and not _in_vain(truth):
+        # a payment that takes its time is no failed one; should it fail, its number is the same
+        row = msgspec.structs.replace(row, attempts=0 if known is None else known.attempts)
     await put_invoice(work, org_id=org_id, **msgspec.structs.asdict(row))
     if row.status == "paid" and (known is None or known.status != "paid"):
         work.record(_paid(org_id, row))
@@ -54,8 +61,11 @@ async def keep_invoice(work: SystemWork, org_id: UUID, told: shapes.Invoice, tru
 
 def _failed_anew(row: Invoice, known: Invoice | None, truth: Truth) -> bool:
     tried = row.attempts > (0 if known is None else known.attempts)
-    vain = truth.subscription is None or truth.subscription.status in UNPAID
-    return row.status == "open" and row.amount_remaining > 0 and tried and vain
+    return row.status == "open" and row.amount_remaining > 0 and tried and _in_vain(truth)
+
+
+def _in_vain(truth: Truth) -> bool:
+    return truth.subscription is None or truth.subscription.status in UNPAID
 
 
 def _plain(row: Invoice) -> Invoice:

@@ -10,6 +10,7 @@ from tenantry.billing import queries
 from tenantry.billing.actions.applying import TOLD
 from tenantry.billing.actions.invoices import keep_invoice
 from tenantry.billing.actions.notices import keep_notice
+from tenantry.billing.actions.standing import is_settled
 from tenantry.billing.actions.subscriptions import end_unknown, keep_subscription
 from tenantry.billing.models import Invoice, Round, Subscription, ToApply, Told, Truth, invoices, subscriptions
 from tenantry.billing.stripe import shapes
@@ -63,6 +64,10 @@ async def compare_subscriptions(work: SystemWork, *, told: Sequence[shapes.Subsc
     differing = [each for each in known if not _same(each, rows.get(each.id), kept, asked)]
     left = {each.id for each in differing}
     same = [rows[each.id] for each in known if each.id not in left]
+    orgs = {row.org_id: row.id for row in await queries.orgs_of_subscriptions(work, ids=[row.id for row in same])}
+    unsettled = {id for org_id, id in orgs.items() if not await is_settled(work, org_id)}
+    differing += [each for each in known if each.id in unsettled]
+    same = [row for row in same if row.id not in unsettled]
     await confirm_rows(work, asked=asked, ids=[row.id for row in same], places=[row.fetched for row in same])
     return Compared(differing, len(told) - len(known))
 

@@ -28,15 +28,28 @@ log = get_logger("tenantry.billing")
 
 async def settle_standing(work: SystemWork, org_id: UUID) -> None:
     """Let plan and restriction of an organization be what its subscription makes of them; whoever asks holds it."""
+    wanted, restricted_from = await _meant(work, org_id)
+    await _settle_plan(work, org_id, wanted)
+    await orgs.restrict_org(work, org_id=org_id, restricted_from=restricted_from)
+
+
+async def is_settled(work: SystemWork, org_id: UUID) -> bool:
+    """Whether that is so already: a plan file or a grace that is another by now changes it, and no row."""
+    wanted, restricted_from = await _meant(work, org_id)
+    bought = [row for row in await plan_queries.held(work, org_id=org_id) if row.source in _BOUGHT]
+    known = await queries.restricted_from(work, org_id=org_id)
+    return bought == ([] if wanted is None else [wanted]) and known == restricted_from
+
+
+async def _meant(work: SystemWork, org_id: UUID) -> tuple[Held | None, datetime | None]:
     subscription = await queries.subscription_in_force(work, org_id=org_id)
-    policy = policy_of(work.runtime)
-    ahead = course(subscription, work.runtime.clock.now(), policy)
-    await _settle_plan(work, org_id, None if ahead.now.level == "free" else subscription, ahead)
-    await orgs.restrict_org(work, org_id=org_id, restricted_from=await _restricted_from(work, org_id, ahead))
+    ahead = course(subscription, work.runtime.clock.now(), policy_of(work.runtime))
+    free = subscription is None or ahead.now.level == "free"
+    wanted = None if subscription is None or free else _holding(work, subscription, ahead)
+    return wanted, await _restricted_from(work, org_id, ahead)
 
 
-async def _settle_plan(work: SystemWork, org_id: UUID, subscription: Subscription | None, ahead: Course) -> None:
-    wanted = None if subscription is None else _holding(work, subscription, ahead)
+async def _settle_plan(work: SystemWork, org_id: UUID, wanted: Held | None) -> None:
     held = {row.source: row for row in await plan_queries.held(work, org_id=org_id)}
     if wanted is not None and held.get(wanted.source) != wanted:
         await plans.give_plan(

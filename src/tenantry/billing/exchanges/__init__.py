@@ -11,7 +11,7 @@ from tenantry.billing.exchanges.changes import (
     resume_subscription,
 )
 from tenantry.billing.exchanges.checkouts import carry_out_checkout, fetch_checkout, look_at_checkout, open_checkout
-from tenantry.billing.exchanges.closing import close_open_checkout, end_everything
+from tenantry.billing.exchanges.closing import close_open_checkout, end_everything, let_nothing_go_on
 from tenantry.billing.exchanges.customers import carry_out_customer, ensure_customer
 from tenantry.billing.exchanges.doubling import end_double
 from tenantry.billing.exchanges.growing import grow_seats
@@ -37,6 +37,7 @@ __all__ = [
     "finish_intent",
     "go_on",
     "grow_seats",
+    "let_nothing_go_on",
     "look_at_checkout",
     "open_checkout",
     "open_portal",

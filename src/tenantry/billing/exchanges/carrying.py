@@ -17,8 +17,8 @@ from tenantry.billing.exchanges.asking import with_subscription
 from tenantry.billing.exchanges.checkouts import carry_out_checkout, look_at_checkout
 from tenantry.billing.exchanges.customers import ANSWERED, carry_out_customer
 from tenantry.billing.models import Intent, IntentKind, IntentState, Subscription
-from tenantry.billing.models.changes import Cancellation, NewTerms, Resumption, Stay
-from tenantry.billing.models.subscriptions import OVER
+from tenantry.billing.models.changes import SERVED, Cancellation, NewTerms, Resumption, Stay
+from tenantry.billing.models.subscriptions import OVER, counted
 from tenantry.billing.problems import NotSubscribed
 from tenantry.billing.stripe import shapes
 from tenantry.foundation.action import exchange
@@ -72,7 +72,7 @@ async def _settle(
 
 async def _change(runtime: Runtime, intent: Intent, current: shapes.Subscription) -> None:
     wanted = _read(intent, NewTerms)
-    item = current.items.data[0]
+    item = _plan_of(current)
     if (item.price.id, item.quantity) != (wanted.price_id, wanted.quantity):
         await stripe.change_subscription(
             runtime, current.id, key=intent.key,
@@ -85,6 +85,13 @@ async def _change(runtime: Runtime, intent: Intent, current: shapes.Subscription
         await _release(runtime, intent, current)
 
 
+def _plan_of(current: shapes.Subscription) -> shapes.Item:
+    item = counted(current)
+    if item is None:
+        raise stripe.Refused("no_items", "items")
+    return item
+
+
 async def _later(runtime: Runtime, intent: Intent, current: shapes.Subscription) -> None:
     wanted = _read(intent, NewTerms)
     schedule = current.schedule
@@ -95,18 +102,20 @@ async def _later(runtime: Runtime, intent: Intent, current: shapes.Subscription)
 
 
 def _phases(current: shapes.Subscription, schedule: shapes.Schedule, wanted: NewTerms) -> list[Mapping[str, Any]]:
-    item, here = current.items.data[0], schedule.here
+    item, here = _plan_of(current), schedule.here
+    # what else is subscribed to stays: what a phase does not name ends with it, and at once in the first
+    beside = [{"price": one.price.id, "quantity": one.quantity} for one in current.items.data if one.id != item.id]
     if here is None:
         raise stripe.Refused("schedule_not_active", "schedule")
     # what a phase does not name it has not, so that a discount would be lost
     discounts = [given for one in here.discounts if (given := _discount(one))]
     now = {
-        "items": [{"price": item.price.id, "quantity": item.quantity}],
+        "items": [{"price": item.price.id, "quantity": item.quantity}, *beside],
         "start_date": here.start_date,
         "end_date": item.current_period_end or current.current_period_end,
     }
     then = {
-        "items": [{"price": wanted.price_id, "quantity": wanted.quantity}],
+        "items": [{"price": wanted.price_id, "quantity": wanted.quantity}, *beside],
         "duration": {"interval": wanted.interval, "interval_count": 1},
         "proration_behavior": "none",
     }
@@ -130,7 +139,8 @@ async def _cancel(runtime: Runtime, intent: Intent, current: shapes.Subscription
     details = {name: text for name, text in said.items() if text}
     if current.status in OVER:
         return
-    if not wanted.at_once:
+    # what is owed may have been paid since it was asked for, and what was paid no more: Stripe knows
+    if current.status in SERVED:
         # one that a schedule holds is not told to end
         await _release(runtime, intent, current)
         await stripe.cancel_at_period_end(runtime, current.id, key=intent.key, **details)
@@ -177,7 +187,8 @@ async def finish_intent(call: Call, *, intent: Intent) -> bool:
         return await _finish(call, intent, look_at_checkout)
     async with SystemWork(call, reason=ANSWERED) as work:
         again = await actions.take_up_intent(work, org_id=intent.org_id, intent_id=intent.id)
-        if again is not None and again.attempt > actions.GIVEN_UP_AFTER:
+        # who has cancelled is not charged again because Stripe, or our key, was away for a day
+        if again is not None and again.attempt > actions.GIVEN_UP_AFTER and again.kind != "cancel":
             await actions.settle_intent(work, intent=again, state="refused", why="Stripe never answered")
             log.error("an intent is given up", kind=intent.kind, org=str(intent.org_id))
             return True

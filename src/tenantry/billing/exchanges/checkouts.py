@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from tenantry.billing import actions, stripe
 from tenantry.billing.exchanges.asked import asking, org_of, refuse_while_off
 from tenantry.billing.exchanges.customers import ANSWERED, ensure_customer
@@ -20,7 +22,7 @@ from tenantry.billing.settings import BillingSettings, billing_page
 from tenantry.billing.stripe import shapes
 from tenantry.foundation.action import exchange
 from tenantry.foundation.call import Call
-from tenantry.foundation.data.ids import ORG_ID
+from tenantry.foundation.data.ids import ORG_ID, new_id
 from tenantry.foundation.work import OrgWork, SystemWork
 
 ROUNDS = 5
@@ -74,7 +76,7 @@ async def carry_out_checkout(call: Call, intent: Intent) -> Checkout:
         raise
     if intent.answers_may_be_old:
         # somebody may have paid on it since
-        session = await stripe.fetch_checkout(call.runtime, session.id)
+        return await look_at_checkout(call, msgspec.structs.replace(intent, foreign_id=session.id))
     return await _settle(call, intent, session)
 
 
@@ -104,7 +106,9 @@ async def close_checkout(call: Call, intent: Intent) -> None:
         await carry_out_checkout(call, intent)
         return
     try:
-        session = await stripe.expire_checkout(call.runtime, intent.foreign_id or "", key=f"{intent.key}:close")
+        # to close twice is to close once, and with one key an answer of 500 would be the answer for a day
+        key = f"{intent.key}:close:{new_id()}"
+        session = await stripe.expire_checkout(call.runtime, intent.foreign_id or "", key=key)
     except stripe.Refused:
         # somebody has paid, or its time is over: what Stripe says of it decides
         await _look_at_last(call, intent)

@@ -40,6 +40,10 @@ async def end_double(call: Call, *, org_id: UUID, subscription_id: str) -> Ended
         row = await queries.subscription_of_org(work, org_id=org_id, id=subscription_id)
     if row is None or row.duplicate_of is None:
         return None
+    if row.plan_key is None:
+        # what somebody sells this customer beside us is theirs to end, and their money
+        log.warning("a subscription to no plan of ours is left alone", subscription=subscription_id)
+        return None
     current = await stripe.fetch_subscription(call.runtime, subscription_id)
     if current.status not in OVER and not await _end(call.runtime, row.duplicate_of, subscription_id):
         return None

@@ -14,7 +14,7 @@ import msgspec
 from tenantry.billing import actions, queries, stripe
 from tenantry.billing.exchanges.asking import STRIPES, with_subscription
 from tenantry.billing.models import SUBJECTS, Round, Told, Truth
-from tenantry.billing.problems import BillingOff
+from tenantry.billing.problems import BillingOff, OtherAccount
 from tenantry.billing.settings import BillingSettings
 from tenantry.billing.stripe import shapes
 from tenantry.foundation.action import exchange
@@ -28,6 +28,8 @@ OVERLAP = 3600
 """Seconds before the last comparison that are looked at once more: clocks differ, and what is told may come late."""
 OF_OURS = 20
 """Subscriptions of ours that are asked for one by one in a step."""
+SUSPICIOUS = 3
+"""Subscriptions that live here, all of them unknown to a Stripe that has no other of ours: it is another account."""
 REPLAYED = 1000
 """Notices whose customer became known that are applied after one comparison, at most."""
 Shape = TypeVar("Shape")
@@ -86,19 +88,24 @@ async def _ours(call: Call, now: Round) -> Round:
     """Those of ours that live, and that Stripe's list did not have: each is asked for by its name."""
     async with SystemWork(call, reason=STRIPES, reading=True) as work:
         ids = await queries.live_not_asked_since(work, place=now.place, after=now.after or "", rows=OF_OURS)
-    differed = unread = 0
-    for subscription_id in ids:
-        try:
-            truth = await with_subscription(call.runtime, await _place(call), subscription_id)
-        except stripe.Refused:
-            # one that cannot be read keeps no other from being compared
-            unread += 1
-            continue
-        differed += await _mend(call, truth) or 0
+    truths = [await _asked_for(call, each) for each in ids]
+    if len(ids) >= SUSPICIOUS and now.looked == now.unknown and all(one is None or one.gone for one in truths):
+        raise OtherAccount
+    differed, unread = 0, truths.count(None)
+    for truth in truths:
+        differed += 0 if truth is None else await _mend(call, truth) or 0
     more = {"after": ids[-1]} if len(ids) == OF_OURS else {"after": None, "step": "told"}
     return msgspec.structs.replace(
         now, looked=now.looked + len(ids), differed=now.differed + differed, unread=now.unread + unread, **more
     )
+
+
+async def _asked_for(call: Call, subscription_id: str) -> Truth | None:
+    try:
+        return await with_subscription(call.runtime, await _place(call), subscription_id)
+    except stripe.Refused:
+        # one that cannot be read keeps no other from being compared
+        return None
 
 
 async def _told(call: Call, now: Round) -> Round:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from uuid import UUID
 
 from tenantry.billing import actions, exchanges, stripe
-from tenantry.billing.events import SubscriptionDoubled
+from tenantry.billing.events import SubscriptionChanged, SubscriptionDoubled, SubscriptionStarted
 from tenantry.billing.exchanges.doubling import DOUBLED
 from tenantry.billing.problems import BillingBusy, NotSubscribed
 from tenantry.billing.settings import BillingSettings
 from tenantry.foundation.jobs.handler import GiveUp, Job, Snooze, every, on
 from tenantry.foundation.logs import get_logger
 from tenantry.foundation.work import SystemWork
-from tenantry.orgs.events import InviteSent, MemberJoined
+from tenantry.orgs.events import InviteResent, InviteSent, MemberJoined
 
 log = get_logger("tenantry.billing")
 AT_ONCE = 50
@@ -30,7 +30,11 @@ async def finish_intents(job: Job) -> None:
     async with SystemWork(job.call, reason=ANYBODYS, reading=True) as work:
         stale = await actions.stale_intents(work, most=AT_ONCE)
     for intent in stale:
-        await exchanges.finish_intent(job.call, intent=intent)
+        try:
+            await exchanges.finish_intent(job.call, intent=intent)
+        except Exception:
+            # one that cannot be brought to an end keeps no other from it
+            log.exception("an intent cannot be brought to an end", kind=intent.kind, org=str(intent.org_id))
 
 
 @on(SubscriptionDoubled, queue="billing")
@@ -54,6 +58,25 @@ async def end_doubled(job: Job, event: SubscriptionDoubled) -> None:
 @on(InviteSent, queue="billing")
 async def grow_for_invite(job: Job, event: InviteSent) -> None:
     """Buy a seat for who is invited, where seats grow."""
+    await _grow(job, event.org_id)
+
+
+@on(InviteResent, queue="billing")
+async def grow_for_invite_again(job: Job, event: InviteResent) -> None:
+    """Buy a seat for whose invite had run out, and with it their seat."""
+    await _grow(job, event.org_id)
+
+
+# who came while something was owed, while it was to end, before a smaller number that was planned, or before it began
+@on(SubscriptionChanged, queue="billing")
+async def grow_for_change(job: Job, event: SubscriptionChanged) -> None:
+    """Buy seats for who came when none could be bought."""
+    await _grow(job, event.org_id)
+
+
+@on(SubscriptionStarted, queue="billing")
+async def grow_for_start(job: Job, event: SubscriptionStarted) -> None:
+    """Buy seats for who came while the first ones were being paid."""
     await _grow(job, event.org_id)
 
 

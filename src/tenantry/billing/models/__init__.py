@@ -32,7 +32,7 @@ from tenantry.billing.models.notices import (
 )
 from tenantry.billing.models.overview import Overview
 from tenantry.billing.models.prices import lookup_key
-from tenantry.billing.models.reconciling import GO_ON, Position, Round
+from tenantry.billing.models.reconciling import GO_ON, OfOrg, Position, Round
 from tenantry.billing.models.selling import wanted
 from tenantry.billing.models.signature import TOLERANCE, signed
 from tenantry.billing.models.steps import Found, Step, is_ours, steps
@@ -71,6 +71,7 @@ __all__ = [
     "NewCheckout",
     "NewCustomer",
     "Notice",
+    "OfOrg",
     "Offer",
     "Overview",
     "Policy",

@@ -144,15 +144,20 @@ class Course(msgspec.Struct, frozen=True):
     then: Level | None = None
 
 
+TICK = timedelta(microseconds=1)
+
+
 def course(subscription: Standing | None, now: datetime, policy: Policy) -> Course:
     """What an organization may do, and when that changes if nothing is heard of its subscription any more."""
     here = access(subscription, now, policy)
     moments = [] if subscription is None else _turning_points(subscription, policy)
-    past = [moment for moment in moments if moment <= now and access(subscription, moment, policy).level == here.level]
+    # what is the same on both sides of a moment did not begin there
+    begun = [one for one in moments if one <= now and access(subscription, one - TICK, policy).level != here.level]
+    since = max((one for one in begun if access(subscription, one, policy).level == here.level), default=None)
     for moment in moments:
         if moment > now and (then := access(subscription, moment, policy).level) != here.level:
-            return Course(here, min(past, default=None), moment, then)
-    return Course(here, min(past, default=None))
+            return Course(here, since, moment, then)
+    return Course(here, since)
 
 
 def _turning_points(subscription: Standing, policy: Policy) -> list[datetime]:

@@ -39,6 +39,13 @@ class Invoice(msgspec.Struct, frozen=True):
     paid_with: int = 0
 
 
+def repaid(known: Invoice, payment: shapes.Payment | None, *, asked: int) -> Invoice:
+    """What was known of an invoice, with what became of its payment, if nobody asked for that later."""
+    if payment is None or asked < known.paid_with:
+        return known
+    return msgspec.structs.replace(known, refunded=payment.refunded, disputed=payment.disputed, paid_with=asked)
+
+
 def as_kept(
     told: shapes.Invoice,
     customer_id: str,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Literal
+from uuid import UUID
 
 import msgspec
 
@@ -41,6 +42,13 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
     def asked(self) -> NewJob:
         """The job that goes on with it."""
         return NewJob.of(GO_ON, self, queue="billing")
+
+
+class OfOrg(msgspec.Struct, frozen=True):
+    """Whose a subscription is."""
+
+    org_id: UUID
+    id: str
 
 
 class Position(msgspec.Struct, frozen=True):

@@ -75,7 +75,7 @@ _BESIDE = frozenset(("fetched", "trial_told_for", "latest_invoice_id", "schedule
 
 def as_kept(told: shapes.Subscription, known: Subscription | None, *, fetched: int) -> Subscription:
     """The row that what Stripe said makes; of what was known, only what Stripe does not say is carried over."""
-    item = told.items.data[0] if told.items.data else None
+    item = counted(told)
     price = None if item is None else item.price
     plan = {} if price is None else price.metadata
     return Subscription(
@@ -108,14 +108,22 @@ def as_kept(told: shapes.Subscription, known: Subscription | None, *, fetched: i
     )
 
 
+def counted(told: shapes.Subscription) -> shapes.Item | None:
+    """Of several things that are subscribed to, the one that is a plan of ours; or else the first."""
+    ours = (item for item in told.items.data if PLAN in item.price.metadata)
+    return next(ours, told.items.data[0] if told.items.data else None)
+
+
 def _later(told: shapes.Subscription, known: Subscription | None) -> dict[str, Any]:
     """What is planned for it; where Stripe says less than all of that, what was known of the same plan."""
     schedule = told.schedule
     if not isinstance(schedule, shapes.Schedule):
         same = known is not None and schedule is not None and known.schedule_id == schedule
         return {"schedule_id": schedule} | (_known_later(known) if same else {})
-    phase, now = schedule.then, told.items.data[:1]
-    item = phase.items[0] if phase is not None and phase.items else None
+    phase, now = schedule.then, [one for one in (counted(told),) if one is not None]
+    beside = {one.price.id for one in told.items.data if one not in now}
+    items = [] if phase is None else [one for one in phase.items if shapes.id_of(one.price) not in beside]
+    item = items[0] if items else None
     if phase is None or item is None:
         return {"schedule_id": schedule.id}
     price_id, quantity = shapes.id_of(item.price), 1 if item.quantity is None else item.quantity
@@ -188,6 +196,9 @@ def changed_fields(before: Subscription, after: Subscription) -> tuple[str, ...]
 
 
 def settle_duplicates(rows: Iterable[Subscription]) -> Mapping[str, str | None]:
-    """Which subscription each of an organization's live ones doubles: all but the oldest of them double that one."""
-    live = sorted((row for row in rows if row.live), key=lambda row: (row.created_at, row.id))
+    """Which subscription each of an organization's live ones doubles: all but the oldest of them double that one.
+
+    One that is to no plan of ours never comes before one that is.
+    """
+    live = sorted((row for row in rows if row.live), key=lambda row: (row.plan_key is None, row.created_at, row.id))
     return {row.id: None if row is live[0] else live[0].id for row in live}
