@@ -115,7 +115,7 @@ def build_runtime(reading: Reading, registry: Registry) -> Runtime:
         passwords=Passwords(threads=settings.hash_threads),
         mailer=_mailer(settings, registry, clock),
         bell=Bell(database),
-        listeners=registry.listeners,
+        listeners=registry.listeners(reading.sections),
         fates=registry.fates,
         org_tables=registry.org_tables,
         wraps=registry.wraps,

@@ -233,3 +233,11 @@ async def test_what_begins_while_its_organization_is_closed_runs_out(shop: Shop)
     customer = await shop.customer_of(team)
     [subscription] = [one for one in shop.at_stripe("subscription") if one["customer"] == customer]
     assert (subscription["status"], subscription["cancel_at_period_end"]) == ("active", True)
+
+
+async def test_let_nothing_go_on_leaves_an_open_organization_alone(shop: Shop) -> None:
+    team = await shop.house.team()
+    await shop.subscribe(team.owner, team, "business")
+    await exchanges.let_nothing_go_on(shop.call, org_id=org_uuid(team))
+    [subscription] = shop.at_stripe("subscription")
+    assert subscription["cancel_at_period_end"] is False

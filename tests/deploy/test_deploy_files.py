@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tenantry.assemble import registry
 from tenantry.settings import Settings, read_settings, variable
 
 ROOT = Path(__file__).parents[2]
@@ -76,7 +77,8 @@ def test_a_deploy_file_starts_a_command_of_tenantry_with_options_it_has(command:
 def test_a_deploy_file_names_only_settings_that_exist() -> None:
     own = [path for path in DEPLOY.iterdir() if path.is_file() and path.suffix != ".env"]
     texts = {path.name: path.read_text("utf-8") for path in (ROOT / "Dockerfile", ROOT / "compose.yaml", *own)}
-    known = {variable(field) for field in Settings.__struct_fields__}
+    sections = (Settings, *registry().sections)
+    known = {variable(field) for section in sections for field in section.__struct_fields__}
     named = {(file, name) for file, text in texts.items() for name in re.findall(r"\bTENANTRY_\w+", text)}
     assert {pair for pair in named if pair[1] not in known} == set()
     assert {"README.md", "image", "fly.toml", "compose.yaml"} <= {file for file, _ in named}

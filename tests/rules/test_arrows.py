@@ -42,4 +42,10 @@ def test_only_the_assembly_and_the_test_kit_name_a_domain() -> None:
     # a revision names tables, which lie in a schema of our own name
     naming = {name for name in naming if not name.startswith("tenantry.migrations.")}
     # the last one for its public names, which it looks up when they are asked for
-    assert naming <= {"tenantry.assemble", "tenantry.testing.installation", "tenantry.testing.team", "tenantry"}
+    assert naming <= {
+        "tenantry.assemble",
+        "tenantry.testing.installation",
+        "tenantry.testing.matrix.tenants",
+        "tenantry.testing.team",
+        "tenantry",
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from pathlib import Path
 
 from tenantry.billing import actions, cli, events, http, jobs, pages, permissions, problems
@@ -20,6 +21,7 @@ domain = Domain(
     routes=http.routes,
     pages=pages.pages,
     jobs=jobs,
+    is_on=attrgetter("on"),
     letters=Path(__file__).parent / "letters",
     commands=cli.commands,
     tables=actions.TABLES,

@@ -38,12 +38,14 @@ from tenantry.foundation.security.sealed import SealedColumn
 from tenantry.settings import Settings
 
 Kind = TypeVar("Kind")
+Sections = Mapping[type[msgspec.Struct], Any]
 
 
 class Domain(msgspec.Struct, frozen=True, kw_only=True):
     """The table of contents of a domain.
 
-    The last three are for plugins: the oldest core they work with, their own revisions, and what they wrap.
+    The last three are for plugins: the oldest core they work with, their own revisions, and what they wrap. `is_on`
+    judges the domain's settings: while it is off nothing of it listens to events.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
     routes: Routes | None = None
     pages: Pages | None = None
     jobs: ModuleType | None = None
+    is_on: Callable[[Any], bool] | None = None
     letters: Path | None = None
     seed: Callable[[Call], Awaitable[list[str]]] | None = None
     commands: tuple[Command, ...] = ()
@@ -179,14 +182,20 @@ class Registry:
         """The lines of revisions beside core's, by domain."""
         return {domain.name: domain.history for domain in self.domains if domain.history is not None}
 
-    @property
-    def listeners(self) -> dict[type[Event], tuple[NewJob, ...]]:
-        """The jobs that each event asks for."""
+    def listeners(self, sections: Sections | None = None) -> dict[type[Event], tuple[NewJob, ...]]:
+        """The jobs that each event asks for; with settings, in the domains that are on by them."""
+        asleep = {handler.kind for handler in self._asleep(sections or {})}
         heard: dict[type[Event], tuple[NewJob, ...]] = {}
         for handler in self.handlers:
-            if handler.event is not None:
+            if handler.event is not None and handler.kind not in asleep:
                 heard[handler.event] = (*heard.get(handler.event, ()), handler.asked())
         return heard
+
+    def _asleep(self, sections: Sections) -> Iterator[Handler]:
+        for domain in self.domains:
+            section = None if domain.settings is None else sections.get(domain.settings)
+            if domain.jobs and domain.is_on and section is not None and not domain.is_on(section):
+                yield from collect(domain.jobs)
 
     @property
     def consumed(self) -> frozenset[str]:

@@ -53,7 +53,7 @@ def add_commands(app: typer.Typer, assembly: Assembly) -> None:
         if found is None:
             typer.echo(f"tenantry: there is no verb {verb}", err=True)
             raise typer.Exit(1)
-        heard = {event.kind: [job.kind for job in registry.listeners.get(event, ())] for event in found.records}
+        heard = {event.kind: [job.kind for job in registry.listeners().get(event, ())] for event in found.records}
         row = {"verb": found.name, "does": found.sentence, "requires": found.requires.name,
                "kind": "exchange" if found.exchange else "action", "records": heard,
                "around": _around(found, registry), "asks": _asked(found, registry)}  # fmt: skip

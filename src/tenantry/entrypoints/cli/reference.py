@@ -102,7 +102,7 @@ def _events(registry: Registry) -> Iterator[Sequence[str]]:
     for event in registry.events:
         fields = ", ".join(f"`{field.name}`" for field in msgspec.structs.fields(event))
         verbs = ", ".join(sorted(f"`{verb.name}`" for _, verb in every_verb() if event in verb.records))
-        jobs = ", ".join(f"`{job.kind}`" for job in registry.listeners.get(event, ()))
+        jobs = ", ".join(f"`{job.kind}`" for job in registry.listeners().get(event, ()))
         yield f"`{event.kind}`", str(event.version), _first_line(event), fields, verbs, jobs
 
 

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import msgspec
 
+from tenantry.billing.models import CHECKOUT_ID, NewCheckout, Offer
 from tenantry.foundation.data.ids import ORG_ID, USER_ID, IdKind
 from tenantry.foundation.jobs.job import NewJob
 from tenantry.foundation.permission import ROLES, Role
@@ -93,7 +94,24 @@ async def tenant(installation: Installation, canary: str, *, also: Client) -> Te
     # no example of the document makes one: which verbs ask for a job that somebody waits for is each product's own
     job = NewJob(canary, delay=NEVER, tracked=True)
     ids["job"] = [await ask_for(installation.runtime, org, people["owner"], job) for _ in range(ROWS_OF_EACH)]
+    ids[CHECKOUT_ID.prefix] = [await _checkout(installation, org, canary)]
     return Tenant(canary, org, canary, people, ids)
+
+
+KEEP_CHECKOUT = """
+    insert into tenantry.billing_intents (org_id, id, kind, params, state, foreign_id, url, expires_at)
+    values ($1, $2, 'checkout', $3::text::jsonb, 'open', $4, $5, tenantry.now() + interval '1 day')
+ returning id
+"""
+OFFER = NewCheckout("cus_1", "price_1", Offer("team", 1, "month", "eur", 1200, per_seat=True, quantity=3))
+
+
+async def _checkout(installation: Installation, org: str, canary: str) -> str:
+    """A page on which the tenant could subscribe, as if there were a Stripe that had opened it."""
+    made, params = CHECKOUT_ID.new(), msgspec.json.encode(OFFER).decode()
+    url = f"https://checkout.example.com/{canary}"
+    await installation.rows(KEEP_CHECKOUT, ORG_ID.read(org), made, params, f"cs_{canary}", url)
+    return CHECKOUT_ID.text(made)
 
 
 async def furnish(tenant: Tenant, found: Iterable[Operation], rows: Rows, plant: Plant | None) -> None:
