@@ -266,18 +266,25 @@ def sample(points: Sequence[Point], share: float, seed: int | None = None) -> li
     return [points[place] for place in chosen]
 
 
+TRIES = 3
+"""Runs in which a worker may pass a point by: what it does side by side is not the same each time."""
+
+
 async def visit(scenario: Scenario[Client, Outcome], point: Point, deadline: float = 10) -> Outcome:
     """Die at one point, come back, and let the oracle judge what the client saw."""
-    client = await scenario.prepare()
-    async with scenario.window() as window:
-        like = point.unit if point.turn else None
-        window.plan(Strike(point.turn or point.unit.number, point.side, scenario.victim, like=like))
-        outcome = await scenario.act(client)
-        if not await window.struck(deadline):
-            raise AssertionError(f"never reached; sent was\n{window}")
-    await scenario.restart()
-    await scenario.check(outcome)
-    return outcome
+    for _ in range(TRIES if point.turn else 1):
+        client = await scenario.prepare()
+        async with scenario.window() as window:
+            like = point.unit if point.turn else None
+            window.plan(Strike(point.turn or point.unit.number, point.side, scenario.victim, like=like))
+            outcome = await scenario.act(client)
+            if not (struck := await window.struck(deadline)):
+                await scenario.victim()
+        await scenario.restart()
+        await scenario.check(outcome)
+        if struck:
+            return outcome
+    raise AssertionError(f"never reached; sent was\n{window}")
 
 
 async def visit_all(scenario: Scenario[Client, Outcome], points: Sequence[Point], deadline: float = 10) -> None:

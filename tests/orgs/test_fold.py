@@ -31,7 +31,7 @@ from tenantry.orgs.domain import domain as orgs
 from tenantry.testing import HandClock, Installation
 from tenantry.testing.installation import MASTER_KEYS
 
-SEEDS, STEPS, MOST_STEPS = (11, 47), 220, 900
+SEEDS, STEPS, MOST_STEPS = (11, 47), 220, 2_500
 BETWEEN_LOOKS, INSTANTS, ORGS, ROWS_AT_LEAST = 20, 6, 4, 200
 
 
