@@ -64,9 +64,18 @@ _ASK: Mapping[Subject, Callable[[Runtime, Begun], Awaitable[Truth]]] = {
 async def with_subscription(runtime: Runtime, asked: int, subscription_id: str) -> Truth:
     """What is true of a subscription, or that there is none."""
     found = await _found(runtime, subscription_id)
-    if found is None:
-        return Truth(asked=asked, gone=subscription_id)
-    # it comes with its latest invoice, which says whether and how often a payment was tried
+    return Truth(asked=asked, gone=subscription_id) if found is None else truth_of(found, asked)
+
+
+async def ask_anew(call: Call, subscription_id: str) -> Truth:
+    """What is true of a subscription now, whatever was answered before: the question takes a place of its own."""
+    async with SystemWork(call, reason=STRIPES) as work:
+        asked = await actions.take_place(work)
+    return await with_subscription(call.runtime, asked, subscription_id)
+
+
+def truth_of(found: shapes.Subscription, asked: int) -> Truth:
+    """What a subscription says, with its latest invoice, which tells whether and how often a payment was tried."""
     latest = found.latest_invoice
     return Truth(asked=asked, subscription=found, invoices=(latest,) if isinstance(latest, shapes.Invoice) else ())
 

@@ -13,7 +13,7 @@ import msgspec
 
 from tenantry.billing import actions, stripe
 from tenantry.billing.exchanges.asked import log
-from tenantry.billing.exchanges.asking import with_subscription
+from tenantry.billing.exchanges.asking import ask_anew
 from tenantry.billing.exchanges.checkouts import carry_out_checkout, look_at_checkout
 from tenantry.billing.exchanges.customers import ANSWERED, carry_out_customer
 from tenantry.billing.models import Intent, IntentKind, IntentState, Subscription
@@ -61,9 +61,7 @@ def _read(intent: Intent, kind: type[Readable]) -> Readable:
 async def _settle(
     call: Call, intent: Intent, subscription_id: str, state: IntentState, why: str | None
 ) -> Subscription | None:
-    async with SystemWork(call, reason=ANSWERED) as work:
-        asked = await actions.take_place(work)
-    truth = await with_subscription(call.runtime, asked, subscription_id)
+    truth = await ask_anew(call, subscription_id)
     async with SystemWork(call, reason=ANSWERED) as work:
         return await actions.settle_change(
             work, intent=intent, truth=truth, state=state, why=why, subscription_id=subscription_id

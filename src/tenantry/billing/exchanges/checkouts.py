@@ -13,9 +13,10 @@ import msgspec
 
 from tenantry.billing import actions, stripe
 from tenantry.billing.exchanges.asked import asking, org_of, refuse_while_off
+from tenantry.billing.exchanges.asking import ask_anew
 from tenantry.billing.exchanges.customers import ANSWERED, ensure_customer
 from tenantry.billing.exchanges.prices import price_id
-from tenantry.billing.models import CHECKOUT_ID, PLAN, Checkout, Intent, NewCheckout, Offer, Truth
+from tenantry.billing.models import CHECKOUT_ID, PLAN, Checkout, Intent, NewCheckout, Offer
 from tenantry.billing.permissions import BILLING_READ, BILLING_WRITE
 from tenantry.billing.problems import BillingBusy
 from tenantry.billing.settings import BillingSettings, billing_page
@@ -82,15 +83,10 @@ async def carry_out_checkout(call: Call, intent: Intent) -> Checkout:
 
 async def look_at_checkout(call: Call, intent: Intent) -> Checkout:
     """Ask Stripe how a checkout stands; of one that is completed, the subscription as well."""
-    async with SystemWork(call, reason=ANSWERED) as work:
-        asked = await actions.take_place(work)
     session = await stripe.fetch_checkout(call.runtime, intent.foreign_id or "")
     if session.status == "complete" and session.subscription is not None:
-        bought = await stripe.fetch_subscription(call.runtime, session.subscription)
-        latest = bought.latest_invoice
-        invoices = (latest,) if isinstance(latest, shapes.Invoice) else ()
+        truth = await ask_anew(call, session.subscription)
         async with SystemWork(call, reason=ANSWERED) as work:
-            truth = Truth(asked=asked, subscription=bought, invoices=invoices)
             await actions.apply_answer(work, org_id=intent.org_id, truth=truth)
     return await _settle(call, intent, session)
 

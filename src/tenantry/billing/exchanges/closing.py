@@ -8,7 +8,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from tenantry.billing import actions, queries, stripe
-from tenantry.billing.exchanges.asking import with_subscription
+from tenantry.billing.exchanges.asking import ask_anew
 from tenantry.billing.exchanges.checkouts import close_checkout
 from tenantry.billing.models import Truth
 from tenantry.billing.models.subscriptions import OVER
@@ -49,9 +49,7 @@ async def let_nothing_go_on(call: Call, *, org_id: UUID) -> None:
     for subscription_id in ids:
         key = f"tenantry:closed:{org_id}:{subscription_id}"
         await stripe.cancel_at_period_end(call.runtime, subscription_id, key=key)
-        async with SystemWork(call, reason=CLOSED) as work:
-            asked = await actions.take_place(work)
-        truth = await with_subscription(call.runtime, asked, subscription_id)
+        truth = await ask_anew(call, subscription_id)
         async with SystemWork(call, reason=CLOSED) as work:
             await actions.apply_answer(work, org_id=org_id, truth=truth)
 

@@ -9,9 +9,9 @@ from uuid import UUID
 
 import msgspec
 
-from tenantry.billing import actions, queries, stripe
+from tenantry.billing import queries, stripe
 from tenantry.billing.exchanges.asked import log
-from tenantry.billing.exchanges.asking import with_subscription
+from tenantry.billing.exchanges.asking import ask_anew
 from tenantry.billing.models import Truth
 from tenantry.billing.models.subscriptions import OVER
 from tenantry.foundation.action import exchange
@@ -48,9 +48,7 @@ async def end_double(call: Call, *, org_id: UUID, subscription_id: str) -> Ended
     if current.status not in OVER and not await _end(call.runtime, row.duplicate_of, subscription_id):
         return None
     refunded, currency = await _refund(call.runtime, subscription_id)
-    async with SystemWork(call, reason=DOUBLED) as work:
-        asked = await actions.take_place(work)
-    return Ended(await with_subscription(call.runtime, asked, subscription_id), refunded, currency)
+    return Ended(await ask_anew(call, subscription_id), refunded, currency)
 
 
 async def _end(runtime: Runtime, other_id: str, subscription_id: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from tenantry.billing import actions, metrics
+from tenantry.billing.exchanges.asking import STRIPES
 from tenantry.billing.models import Told, signed
 from tenantry.billing.problems import BadSignature, BillingOff, NotStripes
 from tenantry.billing.settings import BillingSettings
@@ -13,7 +14,6 @@ from tenantry.foundation.call import Call
 from tenantry.foundation.permission import ANYONE
 from tenantry.foundation.work import SystemWork
 
-STRIPES = "what Stripe tells is the house's, until it is known whom it is about"
 _decode = msgspec.json.Decoder(Told).decode
 
 

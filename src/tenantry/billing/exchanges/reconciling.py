@@ -12,7 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from tenantry.billing import actions, queries, stripe
-from tenantry.billing.exchanges.asking import STRIPES, with_subscription
+from tenantry.billing.exchanges.asking import STRIPES, ask_anew, truth_of
 from tenantry.billing.models import SUBJECTS, Round, Told, Truth
 from tenantry.billing.problems import BillingOff, OtherAccount
 from tenantry.billing.settings import BillingSettings
@@ -72,16 +72,11 @@ async def _listed(call: Call, now: Round) -> Round:
         compared = await actions.compare_subscriptions(work, told=told, asked=asked)
     differed = 0
     for one in compared.differing:
-        differed += await _mend(call, _truth(one, asked)) or 0
+        differed += await _mend(call, truth_of(one, asked)) or 0
     return msgspec.structs.replace(
         now, looked=now.looked + len(page.data), differed=now.differed + differed, unread=now.unread + unread,
         unknown=now.unknown + compared.unknown, **_next(page, now, "ours"),
     )  # fmt: skip
-
-
-def _truth(told: shapes.Subscription, asked: int) -> Truth:
-    latest = told.latest_invoice
-    return Truth(asked=asked, subscription=told, invoices=(latest,) if isinstance(latest, shapes.Invoice) else ())
 
 
 async def _ours(call: Call, now: Round) -> Round:
@@ -102,7 +97,7 @@ async def _ours(call: Call, now: Round) -> Round:
 
 async def _asked_for(call: Call, subscription_id: str) -> Truth | None:
     try:
-        return await with_subscription(call.runtime, await _place(call), subscription_id)
+        return await ask_anew(call, subscription_id)
     except stripe.Refused:
         # one that cannot be read keeps no other from being compared
         return None
