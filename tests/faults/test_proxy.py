@@ -221,6 +221,15 @@ async def test_a_point_that_is_never_reached_is_no_success(wire: Wire) -> None:
         await visit_all(PairScenario(wire), [Point(Unit(7), Side.BEFORE)], deadline=0.3)
 
 
+async def test_up_to_a_half_of_what_is_chance_may_never_be_reached(wire: Wire) -> None:
+    scenario = PairScenario(wire)
+    [met, *_] = await enumerate_points(scenario, by_turn=True)
+    never = Point(Unit(7, sql="what nobody says"), Side.BEFORE, turn=1)
+    await visit_all(scenario, [met, never], deadline=0.3)
+    with pytest.raises(AssertionError, match="never reached"):
+        await visit_all(scenario, [met, never, never], deadline=0.3)
+
+
 @pytest.mark.parametrize(("unit", "number"), [("message", 1), ("group", 2)])
 async def test_unflushed_and_failed_ones_are_answered(wire: Wire, client: Client, unit: Counted, number: int) -> None:
     async with wire.proxy.window(unit=unit) as window:

@@ -17,7 +17,7 @@ AUDIT_ID = IdKind("aud")
 LINK_ID = IdKind("axp", "link_id")
 EXPORT_LIFE = timedelta(hours=1)
 """A link to the audit log as a file."""
-MOST_ROWS = 40_000
+MOST_ROWS = 20_000
 """Rows of the audit log in one file: what is surely made within the time of one request, which uses the link up."""
 MOST_LINKS = 20
 """Links to files of the audit log that one person may have and not have used, in one organization."""
