@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 
-from bench import bundle, jobs, log, me, notices, orgs, passwords, refresh, shed, start
+from bench import bundle, flags, jobs, keys, log, me, notices, once, orgs, passwords, rates, refresh, shed, start, usage
 from bench.cores import split
 from bench.database import postgres
 from bench.processes import BenchFailed
@@ -21,14 +21,19 @@ BENCHES: dict[str, Callable[[Stage], Outcome]] = {
     "login": passwords.login,
     "register": passwords.register,
     "refresh": refresh.run,
+    "keys": keys.run,
     "members": orgs.members,
     "invites": orgs.invites,
+    "once": once.run,
     "start": start.run,
     "shed": shed.run,
     "bundle": bundle.run,
+    "usage": usage.run,
     "jobs": jobs.run,
     "log": log.run,
     "notices": notices.run,
+    "flags": flags.run,
+    "rates": rates.run,
 }
 
 

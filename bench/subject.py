@@ -23,6 +23,7 @@ TENANTRY = Path(sys.executable).parent / "tenantry"
 LINK = re.compile(r"[?&]token=([A-Za-z0-9._~-]+)")
 MAIL_PATIENCE = 60.0
 PEOPLE = 8
+MANY = "1000000000"
 
 
 class Tenantry(Target):
@@ -51,6 +52,9 @@ class Tenantry(Target):
             "TENANTRY_TRUSTED_PROXIES": "127.0.0.0/8",
             "TENANTRY_LOG_FORMAT": "json",
             "TENANTRY_OPS_LISTEN": f"127.0.0.1:{self.ops}",
+            # counted as ever, and never refused: what is measured is how fast it answers
+            "TENANTRY_SOURCE_RATE": MANY,
+            "TENANTRY_API_RATE": MANY,
             **self.extra,
         }
 

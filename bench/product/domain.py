@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from bench.product import events, jobs
+from bench.product.meters import THINGS
 from tenantry.foundation.domain import Domain
 
-domain = Domain(name="bench", needs=("orgs",), events=events, jobs=jobs)
+domain = Domain(name="bench", needs=("orgs",), events=events, jobs=jobs, meters=(THINGS,))
 
 SCHEMA = """
 create schema if not exists bench;

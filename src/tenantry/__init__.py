@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 # The one place with imports for the type checker alone: Python must not load half the product for `import tenantry`,
 # and a checker cannot follow `__getattr__`. A test holds the two lists together.
 if TYPE_CHECKING:
+    from tenantry.flags import Flags, flag_is_on, flag_value, flags_for, flags_of
     from tenantry.foundation.action import Refusal, action, exchange
     from tenantry.foundation.around import around
     from tenantry.foundation.call import Call
@@ -18,22 +19,27 @@ if TYPE_CHECKING:
     from tenantry.foundation.events.details import Details
     from tenantry.foundation.events.event import Audited, Event
     from tenantry.foundation.fate import anonymized, erased, kept
+    from tenantry.foundation.flag import FlagDeclaration
     from tenantry.foundation.jobs.handler import GiveUp, Job, Queue, Rate, Retry, Snooze, every, handles, on
     from tenantry.foundation.jobs.job import NewJob
     from tenantry.foundation.listing import ListAnswer, Listing, ListQuery
+    from tenantry.foundation.meter import Meter
     from tenantry.foundation.net.letters import Letter, Link
     from tenantry.foundation.pages import Download, Pages, SeeOther
     from tenantry.foundation.permission import ADMINS, ANYONE, HOUSE, MEMBERS, ONESELF, OWNERS, Permission, Role
     from tenantry.foundation.problems import Conflict, FieldError, Forbidden, Invalid, NotFound, PlanNeeded, Problem
     from tenantry.foundation.question import Question
+    from tenantry.foundation.quota import Quota
     from tenantry.foundation.routes import Routes, Versioned
     from tenantry.foundation.security.secret import Secret
     from tenantry.foundation.wire import Wire
     from tenantry.foundation.work import OrgWork, PersonWork, SystemWork, Work
     from tenantry.plans import require_feature, require_room, require_within, requires_feature
     from tenantry.settings import Settings, says
+    from tenantry.usage import use
 
 _HOMES = {
+    "flags": ("Flags", "flag_is_on", "flag_value", "flags_for", "flags_of"),
     "foundation.action": ("Refusal", "action", "exchange"),
     "foundation.around": ("around",),
     "foundation.call": ("Call",),
@@ -44,20 +50,24 @@ _HOMES = {
     "foundation.events.details": ("Details",),
     "foundation.events.event": ("Audited", "Event"),
     "foundation.fate": ("anonymized", "erased", "kept"),
+    "foundation.flag": ("FlagDeclaration",),
     "foundation.jobs.handler": ("GiveUp", "Job", "Queue", "Rate", "Retry", "Snooze", "every", "handles", "on"),
     "foundation.jobs.job": ("NewJob",),
+    "foundation.meter": ("Meter",),
     "foundation.net.letters": ("Letter", "Link"),
     "foundation.listing": ("Listing", "ListAnswer", "ListQuery"),
     "foundation.pages": ("Download", "Pages", "SeeOther"),
     "foundation.permission": ("ADMINS", "ANYONE", "HOUSE", "MEMBERS", "ONESELF", "OWNERS", "Permission", "Role"),
     "foundation.problems": ("Conflict", "FieldError", "Forbidden", "Invalid", "NotFound", "PlanNeeded", "Problem"),
     "foundation.question": ("Question",),
+    "foundation.quota": ("Quota",),
     "foundation.routes": ("Routes", "Versioned"),
     "foundation.security.secret": ("Secret",),
     "foundation.wire": ("Wire",),
     "foundation.work": ("OrgWork", "PersonWork", "SystemWork", "Work"),
     "plans": ("require_feature", "require_room", "require_within", "requires_feature"),
     "settings": ("Settings", "says"),
+    "usage": ("use",),
 }
 _HOME = {name: f"tenantry.{module}" for module, names in _HOMES.items() for name in names}
 
@@ -79,6 +89,8 @@ __all__ = [
     "Download",
     "Event",
     "FieldError",
+    "FlagDeclaration",
+    "Flags",
     "Forbidden",
     "GiveUp",
     "IdKind",
@@ -90,6 +102,7 @@ __all__ = [
     "ListQuery",
     "Listing",
     "Logged",
+    "Meter",
     "NewJob",
     "NotFound",
     "OrgWork",
@@ -100,6 +113,7 @@ __all__ = [
     "Problem",
     "Question",
     "Queue",
+    "Quota",
     "Rate",
     "Refusal",
     "Retry",
@@ -120,6 +134,10 @@ __all__ = [
     "erased",
     "every",
     "exchange",
+    "flag_is_on",
+    "flag_value",
+    "flags_for",
+    "flags_of",
     "handles",
     "kept",
     "many",
@@ -133,6 +151,7 @@ __all__ = [
     "requires_feature",
     "run",
     "says",
+    "use",
     "value",
     "values",
 ]

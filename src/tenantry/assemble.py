@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tenantry.accounts.domain import domain as accounts
+from tenantry.api_keys.domain import domain as api_keys
 from tenantry.audit.domain import domain as audit
 from tenantry.billing.domain import domain as billing
 from tenantry.entrypoints.http.app import build_app
 from tenantry.entrypoints.http.gate import Gate
+from tenantry.flags.domain import domain as flags
 from tenantry.foundation import housekeeping
 from tenantry.foundation.data.clock import Clock, FileClock
 from tenantry.foundation.data.database import Database
@@ -31,6 +33,7 @@ from tenantry.foundation.security.keys import BadMasterKeys, MasterKeys, new_mas
 from tenantry.foundation.security.limits import Buckets
 from tenantry.foundation.security.onetime import OneTime
 from tenantry.foundation.security.passwords import Passwords
+from tenantry.foundation.security.rates.house import HouseRates
 from tenantry.foundation.security.refresh import Refresh
 from tenantry.foundation.security.sealing import Sealer
 from tenantry.foundation.security.secret import Secret
@@ -38,8 +41,9 @@ from tenantry.foundation.security.visits import Visits
 from tenantry.orgs.domain import domain as orgs
 from tenantry.plans.domain import domain as plans
 from tenantry.settings import BadSettings, Reading, Settings, plugins_named, read_settings, variable
+from tenantry.usage.domain import domain as usage
 
-DOMAINS = (accounts, orgs, plans, billing, audit)
+DOMAINS = (accounts, orgs, plans, api_keys, usage, flags, billing, audit)
 
 
 def registry(plugins: Iterable[str] | None = None) -> Registry:
@@ -92,13 +96,7 @@ def build_runtime(reading: Reading, registry: Registry) -> Runtime:
     settings = reading.settings
     clock = FileClock(Path(settings.test_clock)) if settings.test_clock else Clock()
     master = _master_keys(settings)
-    database = Database(
-        _required(settings),
-        clock=clock,
-        size=settings.database_pool,
-        pooler=settings.database_pooler,
-        guard=None if settings.development else LoginGuard(),
-    )
+    database = _database(settings, clock)
     sealer = Sealer(master)
     return Runtime(
         settings=settings,
@@ -111,6 +109,7 @@ def build_runtime(reading: Reading, registry: Registry) -> Runtime:
         refresh=Refresh(master),
         visits=Visits(master, clock),
         buckets=Buckets(master),
+        rates=HouseRates(settings, clock),
         keys=KeyRing(database, sealer, issuer=settings.public_url or "tenantry"),
         passwords=Passwords(threads=settings.hash_threads),
         mailer=_mailer(settings, registry, clock),
@@ -123,7 +122,20 @@ def build_runtime(reading: Reading, registry: Registry) -> Runtime:
         histories=registry.histories,
         events={event.kind: event for event in registry.events},
         consumed=registry.consumed,
+        meters={meter.key: meter for meter in registry.meters},
+        quotas={quota.limit: quota for quota in registry.quotas},
         permissions=registry.permissions,
+        flags=registry.flags,
+    )
+
+
+def _database(settings: Settings, clock: Clock) -> Database:
+    return Database(
+        _required(settings),
+        clock=clock,
+        size=settings.database_pool,
+        pooler=settings.database_pooler,
+        guard=None if settings.development else LoginGuard(),
     )
 
 

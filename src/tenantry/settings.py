@@ -100,6 +100,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Literal["on", "remote", "off"],
         says("`off` counts no requests, `remote` none of the machine's own by source; both in development only."),
     ] = "on"
+    source_rate: Annotated[
+        int, says("Requests a minute from one source: an IPv4 address, or the /64 of an IPv6 one.", ge=1, le=10**9)
+    ] = 1200
+    api_rate: Annotated[
+        int,
+        says(
+            "Requests a minute of a person, of an API key, of an organization where no plan knows `api_per_minute`.",
+            ge=1,
+            le=10**9,
+        ),
+    ] = 600
     streams: Annotated[int, says("Event streams open at the same time in a process.", ge=0, le=10_000)] = 200
     stream_heartbeat: Annotated[
         float, says("Seconds between two signs of life of an event stream; it ends by the next one.", gt=0, le=300)

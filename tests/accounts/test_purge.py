@@ -14,8 +14,10 @@ import pytest
 from closing import close, closed, id_of, purge, reopen, sign_in
 
 from tenantry.accounts import actions, domain
+from tenantry.api_keys.domain import domain as api_keys
 from tenantry.audit.domain import domain as audit
 from tenantry.billing.domain import domain as billing
+from tenantry.flags.domain import domain as flags
 from tenantry.foundation.call import Actor, Call
 from tenantry.foundation.data.sql import run
 from tenantry.foundation.domain import BadDomains, Domain, Registry
@@ -30,6 +32,7 @@ from tenantry.orgs.domain import domain as orgs
 from tenantry.plans.domain import domain as plans
 from tenantry.testing import Client, HandClock, Installation, installed
 from tenantry.testing.installation import PASSWORD
+from tenantry.usage.domain import domain as usage
 
 TABLES = """
     select relname
@@ -347,7 +350,7 @@ async def test_a_plugins_tables_come_before_those_they_refer_to(database_url: st
         needs=("accounts",),
         tables={"notes": anonymized(forget_author, why="others read them on"), "likes": erased(unlike)},
     )
-    known = Registry((domain.domain, orgs, plans, billing, audit, notes))
+    known = Registry((domain.domain, orgs, plans, api_keys, usage, flags, billing, audit, notes))
     clock = HandClock(tmp_path / "clock")
     async with installed(database_url, tmp_path, registry=known, environ=clock.environ) as house:
         ada, bob = await closed(house, "ada@example.com"), await house.person("bob@example.com")

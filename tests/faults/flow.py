@@ -38,6 +38,7 @@ EVERYTHING = """
      union all select status || ' invites', count(*) from tenantry.invites group by status
      union all select 'closed organizations', count(*) from tenantry.orgs where closed_at is not null
      union all select 'jobs', (select count(*) from tenantry.jobs) + (select count(*) from tenantry.job_runs)
+     union all select 'kept answers', count(*) from tenantry.kept_answers
      union all select state || ' keys', count(*) from tenantry.signing_keys group by state
      union all select 'event ' || kind, count(*) from tenantry.events group by kind
 """

@@ -7,6 +7,7 @@ import itertools
 import os
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -28,6 +29,8 @@ PATIENCE = 20
 PATIENCE_OF_A_JOB = 1e6
 NEW_PASSWORD = "seven lanterns over the harbour"
 Answer = TypeVar("Answer")
+# which scopes there are, how networks are written and how long a key may live, no schema says
+KEY_FACTS = {"scopes": ["members:read"], "addresses": ["192.0.2.0/24"]}
 
 
 class Tally(Witness):
@@ -47,6 +50,11 @@ class Tally(Witness):
 
 Tokens = dict[str, Any]
 Members = dict[str, Any]
+
+
+def _key_facts(body: Mapping[str, Any]) -> Members:
+    ends = {"expires_at": (datetime.now(UTC) + timedelta(days=30)).isoformat()}
+    return {name: fact for name, fact in (KEY_FACTS | ends).items() if name in body}
 
 
 class Pocket:
@@ -81,6 +89,8 @@ class Pocket:
             "orgs.accept_invite": lambda _, who: {"invite": self._invited(who), "token": None},
             "orgs.change_org": lambda body, _: {"slug": f"fuzz-{next(self._numbers)}"} if "slug" in body else {},
             "orgs.close_org": lambda *_: {"slug": self._slug},
+            "api_keys.create_api_key": lambda body, _: {"scopes": KEY_FACTS["scopes"]} | _key_facts(body),
+            "api_keys.change_api_key": lambda body, _: _key_facts(body),
             "orgs.reopen_org": lambda *_: {"slug": self._slug},
         }
         # where each happens: an organization of the person's own, or the one that invites them
@@ -102,7 +112,14 @@ class Pocket:
                 "audit.audit_log": lambda who: {"org": self._org(who)},
                 "audit.ask_audit_export": lambda who: {"org": self._org(who)},
                 "audit.take_audit_export": self._with_audit_link,
+                "api_keys.api_keys": lambda who: {"org": self._org(who)},
+                "api_keys.create_api_key": lambda who: {"org": self._org(who)},
+                "api_keys.api_key": self._with_key,
+                "api_keys.change_api_key": self._with_key,
+                "api_keys.revoke_api_key": self._with_key,
+                "api_keys.rotate_api_key": self._with_key,
                 "plans.entitlements": lambda who: {"org": self._org(who)},
+                "flags.flags": lambda who: {"org": self._org(who)},
             }
             | {
                 f"billing.{name}": lambda who: {"org": self._org(who)}
@@ -127,7 +144,9 @@ class Pocket:
 
     def visitor(self, operation: str) -> Tokens:
         """Tokens of a new device, so that a request that signs out spoils no other; of a new person where need be."""
-        alone = operation in self._changing or operation.startswith(("orgs.", "audit.", "plans.", "billing."))
+        alone = operation in self._changing or operation.startswith(
+            ("orgs.", "audit.", "plans.", "billing.", "api_keys.")
+        )
         return self._join() if alone else self._sign_in()
 
     def fitting(self, operation: str, body: Mapping[str, Any], who: Tokens) -> Members:
@@ -176,6 +195,11 @@ class Pocket:
         org, person = self._org(who), self._house.client.signed_in(who)
         job = NewJob("fuzz.never", delay=PATIENCE_OF_A_JOB, tracked=True)
         return {"org": org, "job": self._wait(ask_for(self._house.runtime, org, person, job))}
+
+    def _with_key(self, who: Tokens) -> dict[str, str]:
+        org = self._org(who)
+        body = {"name": "Fuzz", "scopes": ["members:read"]}
+        return {"org": org, "key": self._post(f"/v1/orgs/{org}/api-keys", body, who).json["id"]}
 
     def _with_audit_link(self, who: Tokens) -> dict[str, str]:
         org = self._org(who)

@@ -29,6 +29,7 @@ from tenantry.orgs import actions
 from tenantry.orgs.domain import domain as orgs
 from tenantry.plans.domain import domain as plans
 from tenantry.testing import HandClock, Installation, installed
+from tenantry.usage.domain import domain as usage
 
 WITH_ORG_ID = """
     select relnamespace::regnamespace || '.' || relname as name, attrelid::oid as number, attnum as place
@@ -548,8 +549,8 @@ async def test_a_plugins_tables_are_emptied_before_those_they_build_on(database_
         tables={"notes": erased(run("delete from tenantry.notes where author = :user_id"))},
         org_tables={"notes": forget},
     )
-    known = Registry((accounts, orgs, plans, billing, notes))
-    assert list(known.org_tables) == ["notes", *billing.org_tables, *orgs.org_tables, *OF_FOUNDATION]
+    known = Registry((accounts, orgs, plans, usage, billing, notes))
+    assert list(known.org_tables) == ["notes", *billing.org_tables, *usage.org_tables, *orgs.org_tables, *OF_FOUNDATION]
     clock = HandClock(tmp_path / "clock")
     async with installed(database_url, tmp_path, registry=known, environ=clock.environ) as house:
         place, other = await closed(house), await founded(house)

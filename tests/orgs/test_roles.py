@@ -19,11 +19,15 @@ from tenantry.testing import Client, Installation
 # a change here is a change of what people in every installation may do: it is meant to be looked at
 MATRIX = """
                   owner admin member
+    api_keys:own      x     x      x
+    api_keys:read     x     x      -
+    api_keys:write    x     x      -
     audit:read        x     x      -
     billing:read      x     x      -
     billing:write     x     x      -
     entitlements:read x     x      x
     events:read       x     x      -
+    flags:read        x     x      x
     jobs:read         x     x      -
     members:invite    x     x      -
     members:leave     x     x      x
@@ -33,6 +37,9 @@ MATRIX = """
     org:read          x     x      x
     org:transfer      x     -      -
     org:write         x     x      -
+    quotas:read       x     x      x
+    usage:read        x     x      x
+    usage:write       x     x      -
 """
 
 
@@ -110,6 +117,13 @@ async def test_every_operation_refuses_whoever_lacks_its_permission(
             assert answer.json["permission"] == route.requires.name
             refused += 1
     assert refused > 5
+
+
+async def test_what_a_key_can_hold_is_told_and_is_nothing_of_a_persons_own(house: Installation) -> None:
+    scopes = (await house.client.get("/v1/roles")).json["scopes"]
+    assert set(scopes) <= set(_table()["owner"])
+    own = {"org:close", "org:transfer", "members:leave", "api_keys:own", "api_keys:read", "api_keys:write"}
+    assert set(_table()["owner"]) - set(scopes) == own
 
 
 def test_nobody_governs_a_role_above_their_own() -> None:

@@ -43,6 +43,7 @@ def test_a_good_file_starts_and_without_one_there_is_everything(tmp_path: Path) 
         (FREE + '[[plans]]\nkey = "free"\nname = "Again"\n', "free version 1 is there twice"),
         (FREE + 'features = ["sso"]\n', "free version 1: sso is not among the features"),
         (FREE + "limits = { seats = 3 }\n", "free version 1: seats is not among the limits"),
+        (FREE + 'soft = ["seats"]\n', "free version 1: seats is soft, and is not limited"),
         (FREE + "limits = { seats = -1 }\n", "$.plans[0].limits"),
         (FREE + "colour = 3\n", "unknown field `colour`"),
         (FREE + 'prices = [{ amount = 1, currency = "EUR" }]\n', "$.plans[0].prices[0].currency"),

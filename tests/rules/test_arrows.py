@@ -47,5 +47,8 @@ def test_only_the_assembly_and_the_test_kit_name_a_domain() -> None:
         "tenantry.testing.installation",
         "tenantry.testing.matrix.tenants",
         "tenantry.testing.team",
+        # they name the table, which is called as the domain is
+        "tenantry.foundation.security.key_use",
+        "tenantry.foundation.security.known_keys",
         "tenantry",
     }

@@ -60,7 +60,7 @@ async def test_every_view_reads_with_the_rights_of_whoever_asks(owner: asyncpg.C
     )
 
 
-async def test_no_function_runs_with_the_rights_of_its_owner_but_the_upkeep_of_months_and_a_look_at_time(
+async def test_no_function_runs_with_the_rights_of_its_owner_but_the_upkeep_of_tables_and_a_look_at_time(
     owner: asyncpg.Connection[Any],
 ) -> None:
     found = await owner.fetch(
@@ -72,9 +72,9 @@ async def test_no_function_runs_with_the_rights_of_its_owner_but_the_upkeep_of_m
          where pronamespace = 'tenantry'::regnamespace and prosecdef
         """
     )
-    # they make and drop tables, which only their owner can, and take a name and a date, both quoted; the last one tells
-    # how old the oldest transaction is, which only its login and those who may read all statistics see
-    assert {row["proname"] for row in found} == {"make_month", "drop_month", "oldest_snapshot"}
+    # they make, drop and empty tables, which only their owner can, and take a name and a date, both quoted, or nothing;
+    # the last one tells how old the oldest transaction is, which only its login and readers of all statistics see
+    assert {row["proname"] for row in found} == {"make_month", "drop_month", "forget_answers", "oldest_snapshot"}
     for row in found:
         assert row["callers"] == ["tenantry_system"]
         assert 'search_path=""' in row["proconfig"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,7 @@ PUBLIC_PAGES = {
 STYLE = "/account/style.css"
 IN_DEVELOPMENT = {"/dev/mail", "/dev/mail.json", "/dev/stripe"}
 JUDGES_SPELLING = {"tenantry.entrypoints.http.arrival": "one spelling a path: `//` and a last slash are not found"}
+SECRETS = {"secret", "access_token", "refresh_token"}
 PATHS = {"path", "self.path", "route.path", "arrival.route", "scope['path']", "scope['raw_path']"}
 JUDGING = {"startswith", "endswith", "removeprefix", "fullmatch", "match", "search"}
 
@@ -100,6 +102,13 @@ def _of_domains(registry: Registry) -> set[str]:
     return {route.path for route in registry.routes} | {page.path for page in registry.pages} | {STYLE}
 
 
+def test_whatever_shows_a_secret_shows_it_once(registry: Registry) -> None:
+    for route in registry.routes:
+        fields = set(getattr(route.answer, "__struct_fields__", ())) & SECRETS
+        if route.heeds_keys:
+            assert route.shows_secret is bool(fields), f"{route.method} {route.path} shows {fields}"
+
+
 async def test_a_guarded_route_refuses_whoever_brings_no_credential(registry: Registry, tmp_path: Path) -> None:
     app = build_app(_runtime(registry, tmp_path), registry)
     for route in registry.routes:
@@ -118,11 +127,15 @@ async def test_a_guarded_page_leads_whoever_brings_no_credential_to_signing_in(
             assert await _status(app, "POST", page.path, b"") in {403, 405}, page.path
 
 
+# nobody is refused for what others tried
+_sources = itertools.cycle(f"192.0.2.{number}" for number in range(1, 255))
+
+
 async def _status(app: Any, method: str, path: str, credential: bytes) -> int:
     headers = [(b"host", b"api.example.com")] + [(b"authorization", credential)] * bool(credential)
     scope = {
         "type": "http", "method": method, "path": path, "raw_path": path.encode(), "query_string": b"",
-        "headers": headers, "client": ("192.0.2.1", 1), "server": ("api.example.com", 443), "scheme": "https",
+        "headers": headers, "client": (next(_sources), 1), "server": ("api.example.com", 443), "scheme": "https",
         "http_version": "1.1", "root_path": "",
     }  # fmt: skip
     said: list[dict[str, Any]] = []

@@ -19,7 +19,7 @@ HOME = FOLDER / "better_auth"
 NODE_HOME = FOLDER / "node"
 OLDEST_NODE = 20
 COPIED = ("package.json", "package-lock.json", ".npmrc", "server.mjs")
-PACKAGES = ("better-auth", "pg", "@node-rs/argon2", "kysely")
+PACKAGES = ("better-auth", "@better-auth/api-key", "pg", "@node-rs/argon2", "kysely")
 
 
 class BetterAuth(Target):
@@ -68,6 +68,20 @@ class BetterAuth(Target):
     def me(self, account: Account) -> Request:
         """Its `get-session`."""
         return Request("GET", "/api/auth/get-session", {"Cookie": account.access})
+
+    def api_key(self, account: Account) -> str:
+        """A key of its plugin, which has to be on; in Node's own way."""
+        asked = Request.json("/api/auth/api-key/create", {"name": "bench"}, {"Cookie": account.access, **self.origin})
+        return str(must(self.port, asked, 200).json()["key"])
+
+    @property
+    def origin(self) -> dict[str, str]:
+        """What its check of other sites asks of whoever brings a cookie."""
+        return {"Origin": f"http://127.0.0.1:{self.port}"}
+
+    def me_by_key(self, key: str) -> Request:
+        """Its `get-session`, by a key instead of a cookie."""
+        return Request("GET", "/api/auth/get-session", {"x-api-key": key})
 
     def login(self, person: Person) -> Request:
         """Its e-mail and password sign-in."""

@@ -1,6 +1,7 @@
 // A better-auth server as its documentation sets one up: node-postgres, e-mail and password, sessions looked up in the
 // database at each request. Fixed for the comparison: Argon2id parameters, the pool's size, no rate limit, no log.
 import { createServer } from "node:http";
+import { apiKey } from "@better-auth/api-key";
 import { hash, verify } from "@node-rs/argon2";
 import { betterAuth } from "better-auth";
 import { getMigrations } from "better-auth/db/migration";
@@ -23,6 +24,8 @@ const options = {
   },
   // its own advice for PostgreSQL: session and user in one query instead of two
   advanced: { database: { joins: process.env.PEER_JOINS !== "off" } },
+  // a key stands for its person's session; what it counts and limits by key is off, when it was used is written
+  plugins: process.env.PEER_API_KEYS === "on" ? [apiKey({ enableSessionForAPIKeys: true, rateLimit: { enabled: false } })] : [],
   rateLimit: { enabled: false },
   logger: { disabled: true },
   telemetry: { enabled: false },

@@ -8,11 +8,41 @@ import pytest
 
 from tenantry.testing import Installation, Team, scratch
 
+PLANS = """
+default = "free"
+features = { note_imports = "Imports of notes" }
+limits = { notes = "Notes" }
+
+[[plans]]
+key = "free"
+name = "Free"
+features = ["note_imports"]
+
+[[plans]]
+key = "small"
+name = "Small"
+limits = { notes = 3 }
+
+[[plans]]
+key = "import"
+name = "Import"
+features = ["note_imports"]
+limits = { notes = 3 }
+"""
+
 
 @pytest.fixture(scope="session")
-async def house() -> AsyncIterator[Installation]:
-    """An installation with this plugin."""
-    async with scratch("notes") as running:
+def plan_file(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Where there is a plan with everything, and two with room for three notes, of which one imports them."""
+    place = tmp_path_factory.mktemp("plans") / "plans.toml"
+    place.write_text(PLANS, encoding="utf-8")
+    return str(place)
+
+
+@pytest.fixture(scope="session")
+async def house(plan_file: str) -> AsyncIterator[Installation]:
+    """An installation with this plugin, and with plans."""
+    async with scratch("notes", environ={"TENANTRY_PLAN_FILE": plan_file}) as running:
         yield running
 
 

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+from uuid import UUID
+
 import asyncpg
 
-from tenantry import NewJob
+from tenantry import Call, NewJob, SystemWork
+from tenantry.flags.actions import override_flag
+from tenantry.foundation.call import Actor
+from tenantry.foundation.data.ids import ORG_ID
+from tenantry.plans.actions import give_plan
 from tenantry.testing import Client, Installation, Team, cross_tenant_matrix, fate_faults, statement_faults, wall_faults
 
 
@@ -16,6 +23,21 @@ async def _write(team: Team, who: Client, text: str) -> str:
 
 async def _found(team: Team, who: Client, query: str = "") -> list[str]:
     return [note["text"] for note in (await who.get(f"{team.path}/notes{query}")).json["items"]]
+
+
+def _as_house(house: Installation) -> SystemWork:
+    return SystemWork(Call(house.runtime, Actor("cli"), "a-test"), reason="a test")
+
+
+def _org_id(team: Team) -> UUID:
+    found = ORG_ID.read(team.org)
+    assert found is not None
+    return found
+
+
+async def _put_on(house: Installation, team: Team, plan: str) -> None:
+    async with _as_house(house) as work:
+        await give_plan(work, org_id=_org_id(team), plan=plan, source="grant")
 
 
 async def test_a_note_is_its_authors_until_it_is_shared(house: Installation, team: Team) -> None:
@@ -60,6 +82,49 @@ async def test_an_import_says_how_far_it_is(house: Installation, team: Team) -> 
     job = (await team.member.get(place)).json
     assert (job["state"], job["progress"]["done"], job["progress"]["total"]) == ("done", 3, 3)
     assert sorted(await _found(team, team.member)) == ["One.", "Three.", "Two."]
+
+
+async def test_a_plan_has_room_for_so_many_notes_however_many_are_written_at_once(
+    house: Installation, team: Team
+) -> None:
+    await _put_on(house, team, "small")
+    texts = [{"text": f"Note {number}."} for number in range(12)]
+    answers = await asyncio.gather(*(team.member.post(f"{team.path}/notes", text) for text in texts))
+    assert sorted(answer.status for answer in answers) == [201] * 3 + [402] * 9
+    [notes] = [one for one in (await team.member.get(f"{team.path}/quotas")).json["items"] if one["limit"] == "notes"]
+    assert (notes["used"], notes["allowed"], notes["reason"]["plan"]) == (3, 3, "small")
+    written = next(answer.json["id"] for answer in answers if answer.status == 201)
+    assert (await team.member.delete(f"{team.path}/notes/{written}")).status == 204
+    assert [(await team.member.post(f"{team.path}/notes", text)).status for text in texts[:2]] == [201, 402]
+
+
+async def test_imports_are_a_feature_and_make_no_more_notes_than_there_is_room_for(
+    house: Installation, team: Team
+) -> None:
+    await _put_on(house, team, "small")
+    asked = await team.member.post(f"{team.path}/notes/imports", {"texts": ["One."]})
+    assert (asked.status, asked.json["code"], asked.json["feature"]) == (402, "feature_needed", "note_imports")
+    await _put_on(house, team, "import")
+    for texts, state in ((["1", "2", "3", "4"], "failed"), (["1", "2", "3"], "done")):
+        asked = await team.member.post(f"{team.path}/notes/imports", {"texts": texts})
+        await house.drain_jobs()
+        assert (await team.member.get(f"{team.path}/jobs/{asked.json['job']}")).json["state"] == state
+    assert sorted(await _found(team, team.member)) == ["1", "2", "3"]
+
+
+async def _shared(team: Team, note: str) -> int:
+    return (await team.member.post(f"{team.path}/notes/{note}/sharing")).status
+
+
+async def test_a_flag_turns_sharing_off(house: Installation, team: Team) -> None:
+    note = await _write(team, team.member, "Mine.")
+    async with _as_house(house) as work:
+        await override_flag(work, org_id=_org_id(team), key="notes.sharing", variant="off", reason="a test")
+    async with asyncio.timeout(10):
+        # another process may have it for a second
+        while await _shared(team, note) != 404:
+            pass
+    assert await _shared(team, note) == 404
 
 
 async def test_notes_are_counted_by_day(house: Installation, team: Team) -> None:

@@ -65,7 +65,7 @@ LINK = {
 
 
 class AuditActor(Wire):
-    """Who did it: a person, or by its name a command, a job or the house; `anonymous` before anybody signed in."""
+    """Who did it: a person or an API key by its id, a command, a job or the house by its name, or `anonymous`."""
 
     kind: str
     id: str | None

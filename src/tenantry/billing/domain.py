@@ -5,15 +5,16 @@ from __future__ import annotations
 from operator import attrgetter
 from pathlib import Path
 
-from tenantry.billing import actions, cli, events, http, jobs, pages, permissions, problems
+from tenantry.billing import actions, cli, events, http, jobs, pages, permissions, problems, queries
 from tenantry.billing.settings import BillingSettings
 from tenantry.foundation.domain import Domain
 from tenantry.orgs import actions as orgs
 from tenantry.plans import actions as plans
+from tenantry.usage import actions as usage
 
 domain = Domain(
     name="billing",
-    needs=("accounts", "orgs", "plans"),
+    needs=("accounts", "orgs", "plans", "usage"),
     events=events,
     problems=problems,
     permissions=permissions.ALL,
@@ -30,5 +31,6 @@ domain = Domain(
         plans.where_plans_are_sold: actions.where_it_is_sold,
         orgs.what_blocks_org_closing: actions.what_goes_on,
         orgs.what_delays_purging: actions.is_to_end,
+        usage.current_periods: queries.periods_billed,
     },
 )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from tenantry.billing.models import Intent, Invoice, Notice, OfOrg, Position, Subscription
+from tenantry.billing.models import Billed, Intent, Invoice, Notice, OfOrg, Position, Subscription, UsageReport
 from tenantry.foundation.data.sql import many, maybe, run, value, values
 from tenantry.foundation.listing import Listing
+from tenantry.foundation.work import Work
+from tenantry.usage.models import Period
 
 _SUBSCRIPTION = """
     select id, customer_id, status, plan_key, plan_version, price_id, item_id, quantity, period_start, period_end,
@@ -272,3 +275,42 @@ subscription_had_begun = value(
 )
 
 restricted_from = value(datetime, "select restricted_from from tenantry.orgs where id = :org_id")
+
+# no longer than Stripe remembers what it heard: said again after that, it would count twice
+unheard_reports = many(
+    UsageReport,
+    """
+    select usage_reports.org_id, id, customer_id, meter, hour, quantity
+      from tenantry.usage_reports
+      join tenantry.stripe_customers using (org_id)
+     where heard_at is null
+       and asked_at > tenantry.now() - interval '23 hours'
+       and meter = any (:meters::text[])
+       and gone_at is null
+       and (livemode or not :live)
+     order by asked_at, hour
+     limit :most
+    """,
+)
+
+# a period that was begun is billed to its end, whatever becomes of its subscription; the live one's comes first
+billed = many(
+    Billed,
+    """
+    select distinct on (org_id) org_id, period_start, period_end
+      from tenantry.subscriptions
+     where org_id = any (:orgs::uuid[])
+       and period_start <= :at
+       and period_end > :at
+       and duplicate_of is null
+       and status not in ('incomplete', 'incomplete_expired')
+     order by org_id, status <> 'canceled' desc, created_at desc, id desc
+    """,
+    not_null=("period_start", "period_end"),
+)
+
+
+async def periods_billed(work: Work, orgs: Sequence[UUID], at: datetime) -> Mapping[UUID, Period]:
+    """Which period each of these organizations is billed for at a moment; those without a subscription are left out."""
+    found = await billed(work, orgs=orgs, at=at)
+    return {one.org_id: Period(one.period_start, one.period_end) for one in found}

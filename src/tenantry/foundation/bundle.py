@@ -16,11 +16,13 @@ from uuid import UUID
 import msgspec
 from asyncpg import Connection
 
+from tenantry.foundation.answers import NewAnswer
 from tenantry.foundation.call import Call
 from tenantry.foundation.data.ids import new_id
 from tenantry.foundation.events.details import Details
 from tenantry.foundation.events.event import Event
 from tenantry.foundation.jobs.job import NewJob
+from tenantry.foundation.meter import Meter, usage_digest
 from tenantry.foundation.trail import audit_row, noted_row, whereabouts
 
 _text = msgspec.json.Encoder().encode
@@ -99,13 +101,45 @@ UNIQUE_JOBS = Part(
            on conflict (kind, lane, digest) do update set until = excluded.until where known.until <= tenantry.now()
        returning digest)""",
 )
-PARTS = (EVENTS, DETAILS, AUDIT, JOBS, UNIQUE_JOBS)
+USAGE = Part(
+    """insert into tenantry.usage_events (org_id, meter, quantity, request_id)
+       select * from {rows}""",
+    {"org_id": "uuid", "meter": "text", "quantity": "bigint", "request_id": "text"},
+)
+# what was used under a key that is known is left out without a word; digests in order, as all lock them
+KEYED_USAGE = Part(
+    """insert into tenantry.usage_events (org_id, meter, quantity, request_id, key)
+       select org_id, meter, quantity, request_id, key
+         from {rows}
+        where digest in (select digest from first_used)""",
+    {
+        "org_id": "uuid", "meter": "text", "quantity": "bigint", "request_id": "text", "key": "text", "digest": "bytea",
+    },
+    """first_used as (
+       insert into tenantry.usage_keys as known (org_id, digest)
+       select org_id, digest
+         from {rows}
+        order by digest
+           on conflict (org_id, digest) do update set at = tenantry.now()
+              where known.at <= tenantry.now() - interval '35 days'
+       returning digest)""",
+)  # fmt: skip
+# what it writes upon is over, or whoever claimed the key would not have come this far
+ANSWERS = Part(
+    """insert into tenantry.kept_answers as over (slot, digest, sealed)
+       select tenantry.answer_slot(0), digest, sealed
+         from {rows}
+           on conflict (slot, digest) do update
+          set at = tenantry.now(), sealed = excluded.sealed""",
+    {"digest": "uuid", "sealed": "bytea"},
+)
+PARTS = (EVENTS, DETAILS, AUDIT, JOBS, UNIQUE_JOBS, USAGE, KEYED_USAGE, ANSWERS)
 
 
 class Bundle:
-    """The events, details, audit rows and jobs of one Work, as rows, in the order they were said."""
+    """What one Work says: events, details, audit rows, jobs, usage and its answer, as rows, in the order said."""
 
-    __slots__ = ("audit", "details", "events", "jobs", "unique_jobs")
+    __slots__ = ("answers", "audit", "details", "events", "jobs", "keyed_usage", "unique_jobs", "usage")
 
     def __init__(self) -> None:
         self.events: list[tuple[Any, ...]] = []
@@ -113,6 +147,9 @@ class Bundle:
         self.audit: list[tuple[Any, ...]] = []
         self.jobs: list[tuple[Any, ...]] = []
         self.unique_jobs: list[tuple[Any, ...]] = []
+        self.usage: list[tuple[Any, ...]] = []
+        self.keyed_usage: list[tuple[Any, ...]] = []
+        self.answers: list[tuple[Any, ...]] = []
 
     @property
     def asks(self) -> bool:
@@ -127,7 +164,10 @@ class Bundle:
     @property
     def parts(self) -> tuple[list[tuple[Any, ...]], ...]:
         """The rows of each part of the statement."""
-        return self.events, self.details, self.audit, self.jobs, self.unique_jobs
+        return (
+            self.events, self.details, self.audit, self.jobs, self.unique_jobs, self.usage, self.keyed_usage,
+            self.answers,
+        )  # fmt: skip
 
     @property
     def length(self) -> tuple[int, ...]:
@@ -163,6 +203,21 @@ class Bundle:
     def add_job(self, job: NewJob, call: Call) -> UUID:
         """Keep a job; it carries the actor's person and organization."""
         return self._keep(job, call.actor.org, call.actor.person, call)
+
+    def add_usage(self, org: UUID, meter: Meter, quantity: int, key: str | None, call: Call) -> None:
+        """Keep what an organization used; of several under one key, the first."""
+        row = (org, meter.key, quantity, call.request_id)
+        if key is None:
+            self.usage.append(row)
+            return
+        digest = usage_digest(meter.key, key)
+        # no statement can use one key twice
+        if all(kept[-1] != digest for kept in self.keyed_usage):
+            self.keyed_usage.append((*row, key, digest))
+
+    def add_answer(self, answer: NewAnswer) -> None:
+        """Keep the answer to what is done."""
+        self.answers.append((answer.claim, answer.sealed))
 
     async def write(self, connection: Connection[Any]) -> None:
         """Write what was kept, in one round trip; nothing kept, nothing written."""

@@ -66,7 +66,7 @@ keep_merged = run("""
         returning id
     )
     insert into tenantry.details (row_id, about, org_id, person_id, salt, named)
-    select said.id, 'actor', said.org_id, said.actor_id, said.salt, said.named::jsonb
+    select said.id, 'actor', said.org_id, coalesce(said.person_id, said.on_behalf_of), said.salt, said.named::jsonb
       from said
       join kept on kept.id = said.id
      where said.salt is not null
@@ -144,8 +144,8 @@ def _merged(call: Call, doing: Doing) -> Merged:
         target = None
     sealed = details.sealed() if (details := whereabouts(call)) else None
     row = (
-        *(new_id(), doing.org, actor, doing.action, doing.outcome, kind, actor, name, session, on_behalf_of),
-        *(target or (None, None)),
+        *(new_id(), doing.org, call.actor.person if kind == "person" else None, doing.action, doing.outcome),
+        *(kind, actor, name, session, on_behalf_of, *(target or (None, None))),
         *(_text(doing.why).decode() if doing.why else None, call.request_id),
     )
     return Merged(_named([*same, *map(str, target or ())]), row, sealed)

@@ -23,15 +23,18 @@ from tenantry.foundation.events.consumer import Consumer, collect_consumers
 from tenantry.foundation.events.event import Event
 from tenantry.foundation.events.folding import Fold
 from tenantry.foundation.fate import OF_FOUNDATION, Fate
+from tenantry.foundation.flag import FlagDeclaration
 from tenantry.foundation.forgetting import OF_FOUNDATION as FORGOTTEN_OF_FOUNDATION
 from tenantry.foundation.jobs.handler import Handler, collect
 from tenantry.foundation.jobs.job import NewJob
 from tenantry.foundation.jobs.queue import Queue, QueuesDiffer, declared
+from tenantry.foundation.meter import Meter
 from tenantry.foundation.pages import Page, Pages
 from tenantry.foundation.permission import EVERYWHERE, Permission
 from tenantry.foundation.plugins.plugin import Plugin
 from tenantry.foundation.problems import Problem
 from tenantry.foundation.question import Question
+from tenantry.foundation.quota import Quota
 from tenantry.foundation.routes import Route, Routes
 from tenantry.foundation.security import keyring
 from tenantry.foundation.security.sealed import SealedColumn
@@ -63,9 +66,12 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
     commands: tuple[Command, ...] = ()
     sealed: tuple[SealedColumn, ...] = ()
     answers: Mapping[Question[..., Any], Callable[..., Awaitable[Any]]] = {}
+    meters: tuple[Meter, ...] = ()
+    quotas: tuple[Quota, ...] = ()
     tables: Mapping[str, Fate] = {}
     org_tables: Mapping[str, Run] = {}
     folds: tuple[Fold[Any], ...] = ()
+    flags: tuple[FlagDeclaration, ...] = ()
     core: str = ""
     migrations: Path | None = None
     around: tuple[Wrap, ...] = ()
@@ -123,15 +129,19 @@ class Registry:
         self.consumers: tuple[Consumer, ...] = tuple(
             consumer for domain in self.domains if domain.jobs for consumer in collect_consumers(domain.jobs)
         )
+        self.flags = tuple(own for domain in self.domains for own in domain.flags)
         self.commands: tuple[Command, ...] = tuple(own for domain in self.domains for own in domain.commands)
         self.sealed = (keyring.sealed_private, *(own for domain in self.domains for own in domain.sealed))
         self.events = tuple(self._declared(Event, "events"))
         self.problems = tuple(self._declared(Problem, "problems"))
         self.permissions = (*EVERYWHERE, *(own for domain in self.domains for own in domain.permissions))
+        self.meters = tuple(own for domain in self.domains for own in domain.meters)
+        self.quotas = tuple(own for domain in self.domains for own in domain.quotas)
         self.sections = tuple(domain.settings for domain in self.domains if domain.settings)
         self.letters = tuple(domain.letters for domain in self.domains if domain.letters)
         self._check_names()
         self._check_queues()
+        self._check_quotas()
         self._connect_questions()
 
     @property
@@ -226,8 +236,11 @@ class Registry:
             "permission": [permission.name for permission in self.permissions],
             "job": [handler.kind for handler in self.handlers],
             "consumer": [consumer.name for consumer in self.consumers],
+            "meter": [meter.key for meter in self.meters],
+            "quota": [quota.limit for quota in self.quotas],
             "command": [f"{command.group} {command.name}" for command in self.commands],
             "sealed column": [column.name for column in self.sealed],
+            "flag": [flag.key for flag in self.flags],
             "fold": [name for domain in self.domains for name, _ in domain.folded],
             "table": [*OF_FOUNDATION, *(table for domain in self.domains for table in domain.fates)],
             "setting": [
@@ -245,6 +258,11 @@ class Registry:
             declared(handler.limits for handler in self.handlers if handler.limits is not None)
         except QueuesDiffer as error:
             raise BadDomains(str(error)) from error
+
+    def _check_quotas(self) -> None:
+        for quota in self.quotas:
+            if quota.meter is not None and quota.meter not in self.meters:
+                raise BadDomains(f"the quota {quota.limit} is on the meter {quota.meter.key}, which nobody declares")
 
     def fall_silent(self) -> None:
         """Take back every answer to a question, before another registry gives its own."""

@@ -85,6 +85,9 @@ OF_FOUNDATION: Mapping[str, Fate] = {
     "job_rates": kept("how fast jobs of an organization started, until its starts are back"),
     "job_uniques": kept("digests of keys, swept when their windows are over"),
     "limits": kept("keyed digests, swept when the turns are back"),
+    "usage_events": kept("an organization's, not a person's"),
+    "usage_keys": kept("an organization's digests, swept when nobody repeats them any more"),
+    "kept_answers": kept("digests, and what only the same caller could have opened for a day; all emptied after two"),
     "migration": kept("nobody's"),
 }
 """What the foundation's own tables keep."""

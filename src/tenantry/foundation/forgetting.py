@@ -101,6 +101,18 @@ forget_details = run("""
      where (row_id, about) in (select row_id, about from tenantry.details where org_id = :org_id limit :most)
 """)
 
+forget_usage_keys = run("""
+    delete from tenantry.usage_keys
+     where org_id = :org_id
+       and digest in (select digest from tenantry.usage_keys where org_id = :org_id limit :most)
+""")
+
+forget_usage = run("""
+    delete from tenantry.usage_events
+     where org_id = :org_id
+       and (epoch, tx, id) in (select epoch, tx, id from tenantry.usage_events where org_id = :org_id limit :most)
+""")
+
 OF_FOUNDATION: Mapping[str, Run] = {
     "jobs": forget_jobs,
     "job_runs": forget_runs,
@@ -109,6 +121,8 @@ OF_FOUNDATION: Mapping[str, Run] = {
     "events": forget_events,
     "audit_log": forget_audit_rows,
     "details": forget_details,
+    "usage_keys": forget_usage_keys,
+    "usage_events": forget_usage,
 }
 """Jobs first: what one of them has just done is in the events by the time that these are forgotten."""
 

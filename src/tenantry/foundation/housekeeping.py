@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+from tenantry.foundation.answers import forget_answers
 from tenantry.foundation.call import Actor, Call
 from tenantry.foundation.data import months
 from tenantry.foundation.data.database import system_context
@@ -40,6 +41,13 @@ async def sweep_job_limits(job: Job) -> None:
         while removed == SWEPT_AT_ONCE:
             async with SystemWork(job.call, reason="a window of the queue is nobody's") as work:
                 removed = await forget(work, most=SWEPT_AT_ONCE)
+
+
+@every(hours=1)
+async def sweep_answers(job: Job) -> None:
+    """Empty the day in which all answers that are kept for idempotency keys are older than a day."""
+    async with job.work(reason="what is kept under a digest is nobody's") as work:
+        await forget_answers(work)
 
 
 @every(minutes=10)

@@ -79,7 +79,7 @@ class Listing(Generic[Row]):
 
     def _bound(self, work: Work, order: str, given: Mapping[str, Any]) -> bytes:
         actor = work.call.actor
-        return _encode((self.name, order, actor.org, actor.person, given))
+        return _encode((self.name, order, actor.org, actor.person or actor.key, given))
 
     def _start(self, work: Work, query: ListQuery, bound: bytes) -> tuple[Any, UUID | str | None]:
         if query.after is UNSET:

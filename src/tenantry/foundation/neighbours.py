@@ -1,4 +1,7 @@
-"""Neighbours: one process's clients of foreign systems, made when they are first asked, closed with the runtime."""
+"""Neighbours: one process's clients of foreign systems, made when they are first asked, closed with the runtime.
+
+What watches the database for the process stands here as well: it begins and ends the same way.
+"""
 
 from __future__ import annotations
 

@@ -77,6 +77,7 @@ class Pages:
         even_closed: bool = False,
         serves: Serves | None = None,
         onward: Onward | None = None,
+        limits: tuple[Limit, ...] = (),
     ) -> Callable[[Handler], Handler]:
         """Declare a page by what shows it: it gives the values that its template is filled with.
 
@@ -84,7 +85,9 @@ class Pages:
         """
 
         def keep(handler: Handler) -> Handler:
-            shown = self._route(handler, method="GET", path=path, requires=requires, even_closed=even_closed)
+            shown = self._route(
+                handler, method="GET", path=path, requires=requires, even_closed=even_closed, limits=limits
+            )
             self._pages[path] = Page(path, title, template, shown, serves=serves, onward=onward)
             return handler
 

@@ -15,11 +15,15 @@ MEMBERS: tuple[Role, ...] = ROLES
 
 
 class Permission(msgspec.Struct, frozen=True):
-    """The right to use a verb: a stable name, what it allows, in a sentence, and which roles hold it in their org."""
+    """The right to use a verb: a stable name, what it allows, in a sentence, and which roles hold it in their org.
+
+    `by_key`: whether an API key may hold it, too, as a scope of the same name.
+    """
 
     name: str
     allows: str
     roles: tuple[Role, ...] = ()
+    by_key: bool = True
 
 
 ANYONE = Permission("anyone", "Open to everybody, signed in or not.")

@@ -6,6 +6,7 @@ from functools import cache
 
 from asyncpg.exceptions import IntegrityConstraintViolationError, PostgresConnectionError, PostgresError
 
+from tenantry.foundation.answers import AnswerKept, SameUnderWay
 from tenantry.foundation.data.pool import DatabaseUnavailable
 from tenantry.foundation.problems import (
     Forbidden,
@@ -16,6 +17,7 @@ from tenantry.foundation.problems import (
     Unavailable,
     every_problem,
 )
+from tenantry.foundation.security.known_keys import KeyRefused
 
 
 class Overloaded(Unavailable):
@@ -55,10 +57,12 @@ class PaymentNeeded(PlanNeeded):
 
 
 _STATES: dict[str, type[Problem]] = {
+    "TN40K": KeyRefused,
     "TN401": SessionEnded,
     "TN402": PaymentNeeded,
     "TN403": AccountClosed,
     "TN404": NotFound,
+    "TN409": SameUnderWay,
     "TN410": OrgClosed,
     "53100": NoSpace,
     "53300": DatabaseUnavailable,
@@ -83,6 +87,8 @@ def problem_of(error: PostgresError) -> Exception:
         return declared() if declared else error
     if isinstance(error, PostgresConnectionError) or (error.sqlstate or "").startswith("57P"):
         return DatabaseUnavailable()
+    if error.sqlstate == "TN208":
+        return AnswerKept()
     known = _STATES.get(error.sqlstate or "")
     if known is None:
         return error

@@ -62,6 +62,8 @@ class Route(msgspec.Struct, frozen=True):
     also: Mapping[int, Any] = {}
     other: Any = None
     streamed: bool = False
+    shows_secret: bool = False
+    cost: int = 1
 
     @property
     def name(self) -> str:
@@ -82,6 +84,11 @@ class Route(msgspec.Struct, frozen=True):
     def public(self) -> bool:
         """Whether it answers without a credential."""
         return self.requires == ANYONE
+
+    @property
+    def heeds_keys(self) -> bool:
+        """Whether it is done once under an idempotency key: what changes something, for a caller who is known."""
+        return not (self.reads or self.public or self.path.startswith("/v1/auth/"))
 
     @property
     def sentence(self) -> str:
@@ -136,13 +143,17 @@ class Routes:
         needs_match: bool = False,
         limits: tuple[Limit, ...] = (),
         also: Mapping[int, Any] | None = None,
+        shows_secret: bool = False,
+        cost: int = 1,
     ) -> Callable[[Handler], Handler]:
         """Declare an operation; the handler's own signature says what it takes and gives.
 
         `also` are the statuses of what it may give as `Answered`, each with an example. `even_closed` opens it to
         persons whose account is closed and not purged yet, or to members of a closed organization; `even_restricted`
         opens what changes something to members of an organization that is restricted, as all reading is anyway.
-        `needs_match` refuses whoever does not say in `If-Match` which version they change.
+        `needs_match` refuses whoever does not say in `If-Match` which version they change. `shows_secret`: the answer
+        has what is shown once; whoever asks again under the same idempotency key gets the id only. `cost` is how many
+        turns it takes of the rates of whoever asks and of their organization.
         """
 
         def keep(handler: Handler) -> Handler:
@@ -151,7 +162,7 @@ class Routes:
                     handler, method=method, path=self.prefix + path, tag=self.tag, requires=requires, status=status,
                     problems=problems, example=example, answer_example=answer_example, ids=dict(ids or {}),
                     even_closed=even_closed, even_restricted=even_restricted, needs_match=needs_match, limits=limits,
-                    also=dict(also or {}),
+                    also=dict(also or {}), shows_secret=shows_secret, cost=cost,
                 )
             )  # fmt: skip
             return handler

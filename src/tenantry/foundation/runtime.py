@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import TypeVar
+from uuid import UUID
 
 import msgspec
 
@@ -14,20 +16,26 @@ from tenantry.foundation.data.migrations import History
 from tenantry.foundation.data.sql import Run
 from tenantry.foundation.events.event import Event
 from tenantry.foundation.fate import Fate
+from tenantry.foundation.flag import FlagDeclaration
 from tenantry.foundation.gathered import Gathered
 from tenantry.foundation.jobs.bell import Bell
 from tenantry.foundation.jobs.job import NewJob
+from tenantry.foundation.meter import Meter
 from tenantry.foundation.neighbours import Neighbours
 from tenantry.foundation.net.mailer import Mailer
 from tenantry.foundation.permission import Permission
 from tenantry.foundation.plugins.plugin import Plugin
+from tenantry.foundation.quota import Quota
 from tenantry.foundation.security.cursors import Cursors
 from tenantry.foundation.security.keyring import KeyRing
+from tenantry.foundation.security.known_keys import KnownKeys
 from tenantry.foundation.security.limits import Buckets
 from tenantry.foundation.security.onetime import OneTime
 from tenantry.foundation.security.passwords import Passwords
+from tenantry.foundation.security.rates.house import HouseRates
 from tenantry.foundation.security.refresh import Refresh
 from tenantry.foundation.security.sealing import Sealer
+from tenantry.foundation.security.used_keys import UsedKeys
 from tenantry.foundation.security.visits import Visits
 from tenantry.settings import Settings
 
@@ -46,6 +54,7 @@ class Runtime(msgspec.Struct, frozen=True):
     refresh: Refresh
     visits: Visits
     buckets: Buckets
+    rates: HouseRates
     keys: KeyRing
     passwords: Passwords
     mailer: Mailer
@@ -60,8 +69,14 @@ class Runtime(msgspec.Struct, frozen=True):
     histories: Mapping[str, History] = {}
     events: Mapping[str, type[Event]] = {}
     consumed: frozenset[str] = frozenset()
+    meters: Mapping[str, Meter] = {}
+    quotas: Mapping[str, Quota] = {}
+    flags: tuple[FlagDeclaration, ...] = ()
     gathered: Gathered = msgspec.field(default_factory=Gathered)
     neighbours: Neighbours = msgspec.field(default_factory=Neighbours)
+    in_flight: dict[UUID, asyncio.Event] = {}
+    known_keys: KnownKeys = msgspec.field(default_factory=KnownKeys)
+    used_keys: UsedKeys = msgspec.field(default_factory=UsedKeys)
 
     @property
     def origin(self) -> str:
@@ -82,6 +97,7 @@ class Runtime(msgspec.Struct, frozen=True):
     async def stop(self) -> None:
         """Let go of everything that is held."""
         await self.keys.stop()
+        await self.rates.stop()
         await self.neighbours.close()
         self.passwords.close()
         await self.bell.close()

@@ -28,7 +28,7 @@ def whereabouts(call: Call, whom: UUID | None = None, email_key: str | None = No
     """
     if not call.source and not call.agent:
         return None
-    person = call.actor.person or whom
+    person = call.actor.person or (call.actor.on_behalf_of if call.actor.key else whom)
     where = {"address": call.source or None, "user_agent": _readable(call.agent)}
     return Details(where, person=person, email_key=None if person else email_key)
 
@@ -72,4 +72,6 @@ def acting(call: Call) -> tuple[str, UUID | None, str | None, UUID | None, UUID 
     actor = call.actor
     if actor.kind == "person":
         return actor.kind, actor.person, actor.name, actor.session, actor.on_behalf_of
+    if actor.key is not None:
+        return actor.kind, actor.key, actor.name, None, actor.on_behalf_of
     return actor.kind, None, actor.name, actor.session, actor.on_behalf_of or actor.person

@@ -29,10 +29,12 @@ _MESSAGE = re.compile(r" - at `([^`]*)`$")
 class Wire(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """The shape of something sent to us or by us; a field it does not know is refused.
 
-    `described` is what its handler also asks of it, as JSON Schema for the document.
+    `described` is what its handler also asks of it, as JSON Schema for the document; one that is `optional` may be left
+    out altogether, and then has what its fields have by themselves.
     """
 
     described: ClassVar[Mapping[str, Any]] = {}
+    optional: ClassVar[bool] = False
 
 
 @cache
@@ -42,6 +44,8 @@ def _decoder(kind: type[msgspec.Struct]) -> msgspec.json.Decoder[Any]:
 
 def decode(body: bytes, kind: type[Shape]) -> Shape:
     """The body as the shape it must have, or the Problem that says everything that is wrong with it."""
+    if not body and getattr(kind, "optional", False):
+        return kind()
     _refuse_tricks(body)
     try:
         shape = _shaped(body, kind)

@@ -15,12 +15,14 @@ from uuid import UUID
 from asyncpg import Connection
 from asyncpg.exceptions import PostgresError
 
+from tenantry.foundation.answers import NewAnswer
 from tenantry.foundation.bundle import Bundle
-from tenantry.foundation.call import Call
+from tenantry.foundation.call import Call, within_scopes
 from tenantry.foundation.data.database import (
     LOST,
     NotCommitted,
     commit,
+    key_context,
     org_context,
     person_context,
     rank_answered,
@@ -31,16 +33,20 @@ from tenantry.foundation.data.savepoint import savepoint
 from tenantry.foundation.events.details import Details
 from tenantry.foundation.events.event import Event
 from tenantry.foundation.jobs.job import NewJob
+from tenantry.foundation.meter import Meter, check_usage
 from tenantry.foundation.permission import ANYONE, HOUSE, ONESELF, ROLES, Permission, Role
 from tenantry.foundation.problems import Forbidden, NotFound
 from tenantry.foundation.refusals import problem_of
 from tenantry.foundation.runtime import Runtime
+from tenantry.foundation.security.known_keys import NOTHING_KNOWN, AddressRefused, KeyFacts
 
 
 class Work:
     """A transaction with a name on it. Open it with `async with`; leaving it commits, raising out of it rolls back."""
 
     rights: ClassVar[frozenset[Permission]] = frozenset({ANYONE})
+    metered: ClassVar[bool] = False
+    of_one_org: ClassVar[bool] = False
     __slots__ = (
         "_after", "_bundle", "_consumed", "_may_record", "_session", "call", "connection", "reading", "runtime",
     )  # fmt: skip
@@ -102,6 +108,26 @@ class Work:
         The answer is its id, by which a tracked one can be asked about; one that its key keeps out has none.
         """
         return self._bundle.add_job(job, self.call)
+
+    def meter(self, meter: Meter, quantity: int = 1, *, key: str | None = None, counted: bool = False) -> None:
+        """Say what the organization used; it counts if and only if this commit succeeds.
+
+        What is said again under the same key, here or elsewhere within 35 days, is not counted again. `counted` says
+        that it is counted within the meter's quotas, as `use` does.
+        """
+        org = self.call.actor.org
+        if org is None or self.reading or not self.metered:
+            raise TypeError("what is used is an organization's, and counted by a work in it that changes something")
+        if self.runtime.meters.get(meter.key) != meter:
+            raise TypeError(f"no domain declares the meter {meter.key}")
+        if not counted and any(quota.meter == meter for quota in self.runtime.quotas.values()):
+            raise TypeError(f"the meter {meter.key} has a quota: `use` counts what is used of it")
+        check_usage(quantity, key)
+        self._bundle.add_usage(org, meter, quantity, key, self.call)
+
+    def keep_answer(self, answer: NewAnswer) -> None:
+        """Keep what is answered to this, in this commit, for whoever asks again under the same key."""
+        self._bundle.add_answer(answer)
 
     def after_rollback(self, event: Event) -> None:
         """Say what shall be recorded, in a transaction of its own, if this one is rolled back."""
@@ -210,59 +236,99 @@ class PersonWork(Work):
     """Work on behalf of a signed-in person, who sees and changes only their own rows."""
 
     rights = frozenset({ANYONE, ONESELF})
-    __slots__ = ("person", "session_id")
+    __slots__ = ("_claim", "person", "session_id")
 
-    def __init__(self, call: Call, *, reading: bool = False) -> None:
+    def __init__(self, call: Call, *, reading: bool = False, claim: UUID | None = None) -> None:
+        """`claim`: the work is what is asked for under a key, once; AnswerKept if that is done and answered."""
         super().__init__(call, reading=reading)
         if call.actor.person is None or call.actor.session is None:
             raise TypeError("a person's work needs a signed-in actor")
+        self._claim = claim
         self.person: UUID = call.actor.person
         self.session_id: UUID = call.actor.session
 
     def context(self) -> str:
-        return person_context(self.person, self.session_id, even_closed=self.call.even_closed)
+        return person_context(self.person, self.session_id, even_closed=self.call.even_closed, claim=self._claim)
 
 
 class OrgWork(Work):
-    """Work of a member in an organization, which sees and changes this organization's rows only."""
+    """Work of a member in an organization, or of an API key of it, which sees and changes its rows only.
 
-    __slots__ = ("_ahead", "org", "person", "role", "session_id")
+    `person` is the member, or whoever made the key; `role` the member's, or the one whose rights bound the key's.
+    """
+
+    metered = True
+    of_one_org = True
+    __slots__ = ("_ahead", "_claim", "_facts", "_scopes", "org", "person", "role")
 
     role: Role
+    person: UUID
 
-    def __init__(self, call: Call, org: UUID, *, reading: bool = False, ahead: bool = False) -> None:
-        """`ahead`: this one only reads, and somebody who may go on from here changes something."""
-        if call.actor.person is None or call.actor.session is None:
-            raise TypeError("an organization's work needs a signed-in actor")
+    def __init__(
+        self, call: Call, org: UUID, *, reading: bool = False, ahead: bool = False, claim: UUID | None = None
+    ) -> None:
+        """`ahead`: this one only reads, and who may go on from here changes something; `claim` as of a person's."""
         if call.bound not in (None, org):
             raise NotFound().as_denial()
         super().__init__(call.within(org), reading=reading)
         self._ahead = ahead
+        self._claim = claim
+        self._scopes: frozenset[str] | None = None
+        self._facts: KeyFacts | None = None
         self.org = org
-        self.person: UUID = call.actor.person
-        self.session_id: UUID = call.actor.session
+        if call.actor.person is not None:
+            self.person = call.actor.person
 
     def context(self) -> str:
-        call, reads = self.call, self.reading and not self._ahead
-        return org_context(
-            self.person,
-            self.session_id,
-            self.org,
-            even_closed=call.even_closed,
-            even_restricted=reads or call.even_restricted,
-        )
+        call, actor = self.call, self.call.actor
+        even: Any = {
+            "even_closed": call.even_closed,
+            "even_restricted": call.even_restricted or (self.reading and not self._ahead),
+            "claim": self._claim,
+        }
+        if call.key is not None:
+            self._facts = facts = self.runtime.known_keys.get(call.key)
+            return key_context(call.key, NOTHING_KNOWN if facts is None else facts.stamp, self.org, **even)
+        if actor.person is None or actor.session is None:
+            raise TypeError("an organization's work needs a signed-in actor, or an API key")
+        return org_context(actor.person, actor.session, self.org, **even)
 
     def opened(self, answered: str) -> None:
-        self.role = ROLES[rank_answered(answered) - 1]
+        rank = rank_answered(answered)
+        self.role = ROLES[(rank - 1) % len(ROLES)]
+        if rank > len(ROLES):
+            # what this process knew of the key is not true any more
+            self._facts = None
+
+    async def __aenter__(self) -> Self:
+        await super().__aenter__()
+        if self.call.key is not None:
+            try:
+                await self._act_as_key(self.call.key)
+            except BaseException as error:
+                await self._roll_back(error)
+                raise
+        return self
+
+    async def _act_as_key(self, digest: bytes) -> None:
+        facts = self._facts or await self.runtime.known_keys.learn(self, digest)
+        if not facts.may_come_from(self.call.source):
+            raise AddressRefused().as_denial()
+        self.person, self._scopes = facts.created_by, facts.scopes
+        self.call = self.call.by_key(facts.id, facts.created_by, facts.scopes, self.role)
 
     def may(self, permission: Permission) -> bool:
-        return self.role in permission.roles or permission in self.rights
+        if permission in self.rights:
+            return True
+        by_role = self.role in permission.roles
+        return by_role and (self._scopes is None or within_scopes(permission, self._scopes))
 
 
 class SystemWork(Work):
     """Work of the house itself, beyond tenants and persons; the reason says why nothing narrower would do."""
 
     rights = frozenset({ANYONE, HOUSE})
+    metered = True
     __slots__ = ("reason",)
 
     def __init__(self, call: Call, *, reason: str, reading: bool = False) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from tenantry.foundation.domain import Domain
+from tenantry.foundation.quota import Quota
+from tenantry.foundation.security.rates.of_orgs import api_rates
 from tenantry.orgs import actions as orgs
 from tenantry.plans import actions, cli, events, history, http, permissions, problems, queries
+from tenantry.plans.models import SEATS
 from tenantry.plans.settings import PlanSettings
 
 domain = Domain(
@@ -18,5 +21,10 @@ domain = Domain(
     commands=cli.commands,
     tables=actions.TABLES,
     folds=history.FOLDS,
-    answers={orgs.plans_of: queries.plans_of, orgs.may_add_member: actions.room_for_members},
+    quotas=(Quota(limit=SEATS, title="Members and invites", used=queries.seats_taken_here),),
+    answers={
+        orgs.plans_of: queries.plans_of,
+        orgs.may_add_member: actions.room_for_members,
+        api_rates: queries.api_rates,
+    },
 )

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from tenantry.foundation.data.sql import many, value
 from tenantry.foundation.work import Work
-from tenantry.plans.models import Entitled, Given, Held, entitled
+from tenantry.plans.models import API_RATE, Entitled, Given, Held, entitled
 from tenantry.plans.settings import PlanSettings
 
 given = many(
@@ -48,6 +48,17 @@ seats_taken = value(
     """,
 )
 
+seats_taken_here = value(
+    int,
+    """
+    select (select count(*) from tenantry.members where org_id = tenantry.org())
+         + (select count(*)
+              from tenantry.invites
+             where org_id = tenantry.org()
+               and status = 'pending'
+               and expires_at > tenantry.now())
+    """,
+)
 
 members_seated = value(int, "select count(*) from tenantry.members where org_id = :org_id")
 
@@ -64,6 +75,13 @@ async def entitlements_of(work: Work, orgs: Sequence[UUID]) -> Mapping[UUID, Ent
 async def entitlements(work: Work, org_id: UUID) -> Entitled:
     """What an organization is entitled to now."""
     return (await entitlements_of(work, [org_id]))[org_id]
+
+
+async def api_rates(work: Work, orgs: Sequence[UUID]) -> Mapping[UUID, int | None]:
+    """How often a minute each of these organizations may ask; nothing where the plan file knows no such limit."""
+    if API_RATE not in work.runtime.section(PlanSettings).catalogue.limits:
+        return {}
+    return {org: found.limit(API_RATE) for org, found in (await entitlements_of(work, orgs)).items()}
 
 
 async def plans_of(work: Work, orgs: Sequence[UUID]) -> Mapping[UUID, str]:

@@ -9,7 +9,7 @@ from faults.flow import Flow
 from .closing import CLOSING
 from .inviting import INVITING
 from .joining import JOINING
-from .organizations import CLOSING_ORGS
+from .organizations import CLOSING_ORGS, FOUNDING
 from .recovering import RECOVERING
 from .revoking import REVOKING
 from .rotating import ROTATING
@@ -17,7 +17,7 @@ from .signing_in import SIGNING_IN
 
 FLOWS: tuple[Flow[Any], ...] = (
     *(*JOINING, *SIGNING_IN, *RECOVERING, *CLOSING, *REVOKING, *ROTATING),
-    *(*CLOSING_ORGS, *INVITING),
+    *(*FOUNDING, *CLOSING_ORGS, *INVITING),
 )
 
 __all__ = ["FLOWS"]

@@ -1,8 +1,9 @@
-"""Closing an organization and opening it again: said, mailed about and true, or nothing of it."""
+"""Founding an organization under a key, closing it and opening it again: said, mailed about and true, or nothing."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from uuid import uuid4
 
 from faults.app import Stage
 from faults.flow import Flow, Told
@@ -18,6 +19,29 @@ class Founded:
     owner: Client
     path: str
     slug: str
+
+
+@dataclass(frozen=True)
+class Founder:
+    """Somebody who founds an organization, and the idempotency key that they do it under."""
+
+    person: Client
+    key: str
+
+
+async def _founder(stage: Stage) -> Founder:
+    return Founder(await somebody(stage), str(uuid4()))
+
+
+async def _found(stage: Stage, founder: Founder) -> Response:
+    client = stage.client.signed_in(founder.person.tokens)
+    return await client.post("/v1/orgs", {"name": "Acme"}, headers={"idempotency-key": founder.key})
+
+
+async def _has_one_as_answered(told: Told[Founder]) -> None:
+    assert len({answer.body for answer in told.given(201)}) == 1
+    listed = await told.stage.client.signed_in(told.subject.person.tokens).get("/v1/orgs")
+    assert [one["id"] for one in listed.json["items"]] == [told.retried.json["id"]]
 
 
 async def _founded(stage: Stage) -> Founded:
@@ -56,6 +80,16 @@ async def _is_open(told: Told[Founded]) -> None:
     assert (await _members(told)).status == 200
 
 
+FOUNDING = (
+    Flow(
+        "founding an organization under a key",
+        ("+ members", "+ kept answers", "+ event orgs.org_created", "+ event orgs.member_joined"),
+        _founder,
+        _found,
+        _has_one_as_answered,
+        success=201,
+    ),
+)
 CLOSING_ORGS = (
     Flow(
         "closing an organization",

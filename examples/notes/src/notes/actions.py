@@ -12,6 +12,8 @@ from notes.events import NoteRemoved, NoteShared, NoteWritten
 from notes.models import Note
 from notes.permissions import NOTES_WRITE
 from tenantry import HOUSE, NewJob, NotFound, OrgWork, SystemWork, Work, action, erased, kept, maybe, new_id, one, run
+from tenantry.flags import flag_is_on
+from tenantry.plans import require_room, requires_feature
 
 keep = one(
     Note,
@@ -26,6 +28,7 @@ keep = one(
 @action(requires=NOTES_WRITE, records=NoteWritten)
 async def write(work: OrgWork, *, text: str) -> Note:
     """Write a note down, for oneself."""
+    await require_room(work, "notes")
     note = await keep(work, id=new_id(), text=text)
     work.record(NoteWritten(org_id=work.org, user_id=work.person, note_id=note.id))
     return note
@@ -45,6 +48,8 @@ set_shared = maybe(
 @action(requires=NOTES_WRITE, records=NoteShared)
 async def share(work: OrgWork, *, note_id: UUID) -> Note:
     """Show one's note to everybody in the organization."""
+    if not await flag_is_on(work, "notes.sharing"):
+        raise NotFound
     note = await set_shared(work, note_id=note_id)
     if note is None:
         raise NotFound
@@ -70,6 +75,7 @@ class Import(msgspec.Struct):
 
 
 @action(requires=NOTES_WRITE)
+@requires_feature("note_imports")
 async def ask_for_import(work: OrgWork, *, texts: Sequence[str]) -> UUID:
     """Have many notes written down by a job that says how far it is; the answer is its id."""
     return work.enqueue(NewJob.of("notes.import_notes", Import(list(texts)), tracked=True))
@@ -83,6 +89,7 @@ keep_imported = run("""
 @action(requires=HOUSE, records=NoteWritten)
 async def write_imported(work: Work, *, org_id: UUID, author_id: UUID, text: str) -> None:
     """Write a note down that somebody had imported."""
+    await require_room(work, "notes")
     note_id = new_id()
     await keep_imported(work, id=note_id, author_id=author_id, text=text)
     work.record(NoteWritten(org_id=org_id, user_id=author_id, note_id=note_id))

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from notes import actions, events, http, jobs, permissions, wraps
-from tenantry import Domain
+from notes import actions, events, http, jobs, permissions, queries, wraps
+from tenantry import Domain, FlagDeclaration, Quota
 
 domain = Domain(
     name="notes",
@@ -14,6 +14,8 @@ domain = Domain(
     routes=http.routes,
     jobs=jobs,
     around=(wraps.forget_private_notes,),
+    quotas=(Quota(limit="notes", title="Notes", used=queries.how_many),),
+    flags=(FlagDeclaration("notes.sharing", "Whether notes can be shared.", default=True),),
     tables=actions.TABLES,
     migrations=Path(__file__).parent / "migrations",
 )

@@ -11,7 +11,7 @@ from msgspec import Meta
 from notes import actions, queries
 from notes.models import NOTE_ID, Note
 from notes.permissions import NOTES_READ, NOTES_WRITE
-from tenantry import JOB_ID, ListAnswer, ListQuery, OrgWork, Routes, Wire
+from tenantry import JOB_ID, ListAnswer, ListQuery, OrgWork, PlanNeeded, Routes, Wire
 
 routes = Routes("notes")
 MILK = {"id": "note_01jd4w2q8nf6v9m3x5c7b1r0kt", "text": "Buy milk. #shop", "shared": False,
@@ -79,14 +79,15 @@ async def notes(work: OrgWork, query: NoteQuery) -> NoteList:
     return NoteList(items=[_view(note) for note in found], next=after)
 
 
-@routes.post("/orgs/{org}/notes", requires=NOTES_WRITE, status=201, example={"text": "Buy milk."}, answer_example=MILK)
+@routes.post("/orgs/{org}/notes", requires=NOTES_WRITE, status=201, problems=(PlanNeeded,),
+             example={"text": "Buy milk."}, answer_example=MILK)  # fmt: skip
 async def write(work: OrgWork, body: NewNote) -> NoteView:
     """Write a note down."""
     return _view(await actions.write(work, text=body.text))
 
 
-@routes.post("/orgs/{org}/notes/imports", requires=NOTES_WRITE, status=202, example={"texts": ["Buy milk."]},
-             answer_example={"job": "job_01jd4w2q8nf6v9m3x5c7b1r0kt"})  # fmt: skip
+@routes.post("/orgs/{org}/notes/imports", requires=NOTES_WRITE, status=202, problems=(PlanNeeded,),
+             example={"texts": ["Buy milk."]}, answer_example={"job": "job_01jd4w2q8nf6v9m3x5c7b1r0kt"})  # fmt: skip
 async def import_notes(work: OrgWork, body: Import) -> ImportAsked:
     """Have many notes written down; the job says how far it is."""
     return ImportAsked(job=JOB_ID.text(await actions.ask_for_import(work, texts=body.texts)))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from notes import actions
 from notes.events import NoteWritten
 from notes.rows import Tag
-from tenantry import ConsumerWork, Job, Logged, consumer, every, handles, on, value
+from tenantry import ConsumerWork, GiveUp, Job, Logged, PlanNeeded, consumer, every, handles, on, value
 
 HASHTAG = re.compile(r"#(\w{1,50})")
 text_of = value(str, "select text from notes.notes where org_id = :org_id and id = :note_id")
@@ -28,10 +28,13 @@ async def import_notes(job: Job, wanted: actions.Import) -> None:
     """Write down what was imported, in one commit, and say how far it is."""
     assert job.org is not None
     assert job.person is not None
-    async with job.org_work(reason="an import has its person no more, only what they asked for") as work:
-        for done, text in enumerate(wanted.texts, 1):
-            await actions.write_imported(work, org_id=job.org, author_id=job.person, text=text)
-            await job.report(done=done, total=len(wanted.texts))
+    try:
+        async with job.org_work(reason="an import has its person no more, only what they asked for") as work:
+            for done, text in enumerate(wanted.texts, 1):
+                await actions.write_imported(work, org_id=job.org, author_id=job.person, text=text)
+                await job.report(done=done, total=len(wanted.texts))
+    except PlanNeeded as full:
+        raise GiveUp(full.detail) from full
 
 
 @consumer(NoteWritten, clear=actions.clear_days)

@@ -1,7 +1,7 @@
 """Reads of notes: one's own, and what others of the organization share."""
 
 from notes.models import Day, Note
-from tenantry import Listing, many
+from tenantry import Listing, many, value
 
 newest_first = many(
     Note,
@@ -31,4 +31,5 @@ days = many(
     """,
 )
 
+how_many = value(int, "select count(*) from notes.notes where org_id = tenantry.org()")
 notes = Listing("notes.notes", {"-created_at": newest_first})

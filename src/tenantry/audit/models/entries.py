@@ -105,7 +105,7 @@ def shown(entry: Entry) -> Shown:
         action=entry.action,
         outcome=entry.outcome,
         times=entry.times,
-        actor={"kind": entry.actor_kind, "id": _id("user", entry.actor_id), "name": entry.actor_name},
+        actor={"kind": entry.actor_kind, "id": _actor_id(entry), "name": entry.actor_name},
         on_behalf_of=_id("user", entry.on_behalf_of),
         target=_target(entry, label),
         address=place.get("address"),
@@ -114,6 +114,10 @@ def shown(entry: Entry) -> Shown:
         before=(_object(entry.before) | earlier) or None,
         after=(_object(entry.after) | now) or None,
     )
+
+
+def _actor_id(entry: Entry) -> str | None:
+    return _id("api_key" if entry.actor_kind == "api_key" else "user", entry.actor_id)
 
 
 def _target(entry: Entry, label: str | None) -> Mapping[str, str | None] | None:

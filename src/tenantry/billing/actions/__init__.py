@@ -41,6 +41,7 @@ from tenantry.billing.actions.reconciling import (
     replay_orphans,
     take_place,
 )
+from tenantry.billing.actions.reporting import begin_usage_reports, settle_usage_report
 from tenantry.billing.actions.tables import ORG_TABLES, TABLES
 
 __all__ = [
@@ -59,6 +60,7 @@ __all__ = [
     "begin_intent",
     "begin_notice",
     "begin_resumption",
+    "begin_usage_reports",
     "checkout_of",
     "compare_subscriptions",
     "end_round",
@@ -81,6 +83,7 @@ __all__ = [
     "settle_checkout",
     "settle_customer",
     "settle_intent",
+    "settle_usage_report",
     "stale_intents",
     "sweep_notices",
     "take_place",

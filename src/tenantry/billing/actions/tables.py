@@ -14,6 +14,7 @@ TABLES: Mapping[str, Fate] = {
     "subscriptions": kept("an organization's, not a person's"),
     "stripe_notices": kept("what one said is forgotten when it is applied, or after a month; the rest is ids"),
     "stripe_customers": kept("an organization's, not a person's"),
+    "usage_reports": kept("an organization's, not a person's"),
 }
 
 forget_intents = run("""
@@ -40,9 +41,19 @@ forget_customer = run("""
        and :most::integer > 0
 """)
 
+forget_usage_reports = run("""
+    delete from tenantry.usage_reports
+     where org_id = :org_id
+       and (meter, hour, number) in (select meter, hour, number
+                                       from tenantry.usage_reports
+                                      where org_id = :org_id
+                                      limit :most)
+""")
+
 ORG_TABLES: Mapping[str, Run] = {
     "billing_intents": forget_intents,
     "invoices": forget_invoices,
     "stripe_customers": forget_customer,
+    "usage_reports": forget_usage_reports,
 }
 """What may be too much for one cascade from a purged organization, and what no cascade finds."""

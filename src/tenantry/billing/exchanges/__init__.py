@@ -18,6 +18,7 @@ from tenantry.billing.exchanges.growing import grow_seats
 from tenantry.billing.exchanges.intake import take_notice
 from tenantry.billing.exchanges.portal import open_portal
 from tenantry.billing.exchanges.reconciling import begin_round, go_on
+from tenantry.billing.exchanges.reporting import report_usage_to_stripe
 from tenantry.billing.exchanges.selling import compare_plans, sync_plans
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "open_checkout",
     "open_portal",
     "preview_change",
+    "report_usage_to_stripe",
     "resume_subscription",
     "sync_plans",
     "take_notice",

@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from tenantry.billing import exchanges
 from tenantry.billing.http.shapes import Instant, IntervalField, PlanField, SeatsField, routes
+from tenantry.billing.inputs import ASKING_STRIPE
 from tenantry.billing.models import CHECKOUT_ID, Checkout
 from tenantry.billing.permissions import BILLING_READ, BILLING_WRITE
 from tenantry.billing.problems import (
@@ -72,6 +73,7 @@ class CheckoutView(Wire):
     answer_example=OPENED,
     also={200: OPENED},
     even_restricted=True,
+    limits=(ASKING_STRIPE,),
 )
 async def open_checkout(call: Call, body: NewCheckout) -> CheckoutView | Answered[CheckoutView]:
     """Open a page on which the organization subscribes; the one for the same that is open is answered again."""

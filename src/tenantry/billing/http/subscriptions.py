@@ -18,6 +18,7 @@ from tenantry.billing.http.shapes import (
     routes,
     subscription_view,
 )
+from tenantry.billing.inputs import ASKING_STRIPE
 from tenantry.billing.models.changes import Feedback, Foreseen, Wish
 from tenantry.billing.permissions import BILLING_WRITE
 from tenantry.billing.problems import (
@@ -101,6 +102,7 @@ class PreviewView(Wire):
         "seats": 5,
     },
     even_restricted=True,
+    limits=(ASKING_STRIPE,),
 )
 async def preview(call: Call, body: Change) -> PreviewView:
     """See what a change would be and cost; nothing is changed."""
@@ -114,6 +116,7 @@ async def preview(call: Call, body: Change) -> PreviewView:
     example={"plan": "team", "interval": "month", "seats": 5},
     answer_example=SUBSCRIBED,
     even_restricted=True,
+    limits=(ASKING_STRIPE,),
 )
 async def change(call: Call, body: Change) -> SubscriptionView:
     """Change what is subscribed to: more at once, charged for the rest of the period; less when the period ends."""
@@ -127,6 +130,7 @@ async def change(call: Call, body: Change) -> SubscriptionView:
     example={"seats": 5},
     answer_example=SUBSCRIBED,
     even_restricted=True,
+    limits=(ASKING_STRIPE,),
 )
 async def put_seats(call: Call, body: NewSeats) -> SubscriptionView:
     """Buy more seats at once, or fewer from the end of the period on; never fewer than are taken."""
@@ -140,6 +144,7 @@ async def put_seats(call: Call, body: NewSeats) -> SubscriptionView:
     example={"reason": "too_expensive"},
     answer_example=SUBSCRIBED | {"cancels": True, "cancel_at": "2026-02-02T03:04:05Z", "later": None},
     even_restricted=True,
+    limits=(ASKING_STRIPE,),
 )
 async def cancel(call: Call, body: NewCancellation) -> SubscriptionView:
     """Let the subscription end when what is paid for is over; at once, and charged no more, where a payment fails."""
@@ -153,6 +158,7 @@ async def cancel(call: Call, body: NewCancellation) -> SubscriptionView:
     problems=(BillingBusy, NotSubscribed, *OF_STRIPE),
     answer_example=SUBSCRIBED,
     even_restricted=True,
+    limits=(ASKING_STRIPE,),
 )
 async def resume(call: Call) -> SubscriptionView:
     """Let the subscription go on, while it has not ended."""

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tenantry.billing.jobs import closing, intents, mails, notices, reconciling
+from tenantry.billing.jobs import closing, intents, mails, notices, reconciling, reporting
 
-__all__ = ["closing", "intents", "mails", "notices", "reconciling"]
+__all__ = ["closing", "intents", "mails", "notices", "reconciling", "reporting"]

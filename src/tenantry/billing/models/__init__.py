@@ -33,12 +33,14 @@ from tenantry.billing.models.notices import (
 from tenantry.billing.models.overview import Overview
 from tenantry.billing.models.prices import lookup_key
 from tenantry.billing.models.reconciling import GO_ON, OfOrg, Position, Round
+from tenantry.billing.models.reports import UsageReport
 from tenantry.billing.models.selling import wanted
 from tenantry.billing.models.signature import TOLERANCE, signed
 from tenantry.billing.models.steps import Found, Step, is_ours, steps
 from tenantry.billing.models.subscriptions import (
     PLAN,
     PLAN_VERSION,
+    Billed,
     Subscription,
     changed_fields,
     settle_duplicates,
@@ -60,6 +62,7 @@ __all__ = [
     "TRIAL_ENDING",
     "Access",
     "Begun",
+    "Billed",
     "Checkout",
     "Course",
     "Found",
@@ -86,6 +89,7 @@ __all__ = [
     "ToEnd",
     "Told",
     "Truth",
+    "UsageReport",
     "access",
     "changed_fields",
     "course",

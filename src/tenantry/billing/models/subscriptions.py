@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
@@ -67,6 +68,14 @@ class Subscription(msgspec.Struct, frozen=True):
     def over(self) -> bool:
         """Whether nothing comes after it."""
         return self.status in OVER
+
+
+class Billed(msgspec.Struct, frozen=True):
+    """The period that an organization's subscription is billed for."""
+
+    org_id: UUID
+    period_start: datetime
+    period_end: datetime
 
 
 _BESIDE = frozenset(("fetched", "trial_told_for", "latest_invoice_id", "schedule_id"))

@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from tenantry.billing import actions, exchanges
 from tenantry.billing.exchanges.asked import org_of
+from tenantry.billing.inputs import ASKING_STRIPE
 from tenantry.billing.models.changes import SERVED
 from tenantry.billing.pages import wording
 from tenantry.billing.pages.forms import PLACE, pages, place_of
@@ -40,7 +41,7 @@ async def cancellation_page(work: OrgWork) -> Values:
     }
 
 
-@pages.post(f"{PLACE}/cancel", requires=BILLING_READ, even_restricted=True)
+@pages.post(f"{PLACE}/cancel", requires=BILLING_READ, even_restricted=True, limits=(ASKING_STRIPE,))
 async def cancel(call: Call, form: Cancelled) -> SeeOther:
     """Cancel the subscription."""
     await exchanges.cancel_subscription(call, comment=form.reason)

@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from tenantry.billing import exchanges
 from tenantry.billing.exchanges.asked import org_of
+from tenantry.billing.inputs import ASKING_STRIPE
 from tenantry.billing.models.changes import Foreseen, Wish
 from tenantry.billing.pages import wording
 from tenantry.billing.pages.forms import PLACE, pages, place_of
@@ -32,7 +33,13 @@ class Wanted(Wire):
         return Wish(plan=self.plan, interval=self.interval, seats=self.seats)
 
 
-@pages.get(f"{PLACE}/change", title="Change the subscription", template="billing_change", requires=BILLING_READ)
+@pages.get(
+    f"{PLACE}/change",
+    title="Change the subscription",
+    template="billing_change",
+    requires=BILLING_READ,
+    limits=(ASKING_STRIPE,),
+)
 async def change_page(call: Call, query: Wanted) -> Values:
     """Show what a change would be, and cost."""
     about = {"place": place_of(org_of(call)), "wanted": query, "foreseen": None}
@@ -41,7 +48,7 @@ async def change_page(call: Call, query: Wanted) -> Values:
     return about | {"foreseen": _shown(call, await exchanges.preview_change(call, wish=query.wish()))}
 
 
-@pages.post(f"{PLACE}/change", requires=BILLING_READ, even_restricted=True)
+@pages.post(f"{PLACE}/change", requires=BILLING_READ, even_restricted=True, limits=(ASKING_STRIPE,))
 async def change(call: Call, form: Wanted) -> SeeOther:
     """Change the subscription as it was shown."""
     row = await exchanges.change_subscription(call, wish=form.wish())

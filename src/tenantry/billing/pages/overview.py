@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from tenantry.billing import actions, exchanges, queries
 from tenantry.billing.exchanges.asked import org_of
+from tenantry.billing.inputs import ASKING_STRIPE
 from tenantry.billing.models import CHECKOUT_ID, Checkout, Overview
 from tenantry.billing.models.changes import Wish
 from tenantry.billing.pages import wording
@@ -73,7 +74,7 @@ async def billing_page(call: Call, query: CameBack) -> Values:
     }
 
 
-@pages.post(PLACE, requires=BILLING_READ, even_restricted=True)
+@pages.post(PLACE, requires=BILLING_READ, even_restricted=True, limits=(ASKING_STRIPE,))
 async def decide(call: Call, form: Decision) -> SeeOther:
     """Subscribe, or go on to where a change is looked at, to the portal, or on with what was told to end."""
     match form.act:

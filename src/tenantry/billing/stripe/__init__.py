@@ -39,6 +39,7 @@ from tenantry.billing.stripe.subscriptions import (
     subscriptions_page,
     take_end_back,
 )
+from tenantry.billing.stripe.usage import report_usage
 
 __all__ = [
     "DEADLINE",
@@ -82,6 +83,7 @@ __all__ = [
     "prices_of",
     "refund_payment",
     "release_schedule",
+    "report_usage",
     "resume_subscription",
     "subscriptions_of",
     "subscriptions_page",

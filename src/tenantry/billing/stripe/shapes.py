@@ -51,6 +51,12 @@ class Price(msgspec.Struct, frozen=True):
     metadata: Metadata = {}
 
 
+class MeterEvent(msgspec.Struct, frozen=True):
+    """Usage that a meter was told of."""
+
+    identifier: str
+
+
 class Product(msgspec.Struct, frozen=True):
     """What is sold."""
 

@@ -30,6 +30,7 @@ from tenantry.foundation.denials import settle
 from tenantry.foundation.domain import Registry
 from tenantry.foundation.problems import MethodNotAllowed
 from tenantry.foundation.runtime import Runtime
+from tenantry.foundation.security.key_use import settle_uses
 
 Operations = dict[str, Endpoint]
 _PARAMETER = re.compile(r"\{(\w+)\}")
@@ -50,11 +51,11 @@ def build_app(runtime: Runtime, registry: Registry, *, witness: Witness | None =
     hosts = settings.allowed_hosts or (LOOPBACK if settings.development else ())
     return Gate(
         cast(App, router),
+        runtime,
         reception=Reception(hosts=hosts, proxies=settings.trusted_proxies),
         cors=Cors(settings.cors_origins),
         witness=witness,
         streams=streams,
-        https=(settings.public_url or "").startswith("https://"),
     )
 
 
@@ -123,6 +124,7 @@ def _life(runtime: Runtime, streams: Streams, witness: Witness) -> Callable[[Lit
         finally:
             await streams.stop()
             await settle(runtime)
+            await settle_uses(runtime)
             await runtime.stop()
             witness.close()
 

@@ -13,6 +13,7 @@ import msgspec
 from uuid_utils import uuid7
 
 from tenantry.foundation.problems import HeadersTooLarge, Malformed, NotFound, Problem
+from tenantry.foundation.security.rates.counted import Policy
 from tenantry.foundation.security.visits import Visit
 
 MAX_HEADERS = 32 * 1024
@@ -57,6 +58,11 @@ class Arrival(msgspec.Struct):
     actor: str = "-"
     visit: Visit | None = None
     bound: UUID | None = None
+    key: bytes | None = None
+    probe: bool = False
+    unproven: bool = False
+    counted: list[tuple[Policy, str]] = []
+    body: bytes = b""
     cookie: bytes | None = None
     streamed: bool = False
     raised: Exception | None = None
@@ -84,7 +90,8 @@ class Reception:
         problem = _collect(scope["headers"], headers) or _path_fault(scope) or self._host_fault(scope["path"], headers)
         trusted = bool(self._proxies) and self._trusts(_address(peer))
         source = self._source(headers, peer) if trusted else peer
-        return Arrival(_request_id(headers if trusted else {}), scope["method"], source, headers, problem)
+        asked_by, probe = _request_id(headers if trusted else {}), scope["path"] in PROBES
+        return Arrival(asked_by, scope["method"], source, headers, problem, probe=probe)
 
     def _host_fault(self, path: str, headers: dict[bytes, bytes]) -> Problem | None:
         if path in PROBES:

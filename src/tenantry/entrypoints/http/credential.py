@@ -12,14 +12,20 @@ from tenantry.foundation.data.ids import ORG_ID, SESSION_ID, USER_ID
 from tenantry.foundation.devices import device_used
 from tenantry.foundation.problems import Unauthenticated
 from tenantry.foundation.runtime import Runtime
+from tenantry.foundation.security.api_keys import START, read_key
+from tenantry.foundation.security.known_keys import KeyRefused
 from tenantry.foundation.security.tokens import BadToken
 from tenantry.foundation.work import PersonWork
+
+BEARER_KEY = f"bearer {START}".encode()
 
 
 async def authenticate(runtime: Runtime, arrival: Arrival, *, required: bool) -> Actor:
     """Who is calling. Where no credential is required a bad one counts as none."""
     header = arrival.headers.get(b"authorization")
     if header is not None:
+        if header[: len(BEARER_KEY)].lower() == BEARER_KEY:
+            return _by_key(arrival, header, required=required)
         return await _by_token(runtime, arrival, header, required=required)
     if b"cookie" in arrival.headers and (visitor := _by_cookie(runtime, arrival, required=required)):
         return visitor
@@ -50,6 +56,17 @@ def _by_cookie(runtime: Runtime, arrival: Arrival, *, required: bool) -> Actor |
             return None
     arrival.visit = visit
     return Actor("person", visit.person, visit.session)
+
+
+def _by_key(arrival: Arrival, header: bytes, *, required: bool) -> Actor:
+    """Somebody with an API key; whose it is and what it opens turns out in its organization."""
+    digest = read_key(header[len(b"bearer ") :].decode("latin-1"))
+    if not required:
+        return NOBODY
+    if digest is None:
+        raise KeyRefused
+    arrival.key = digest
+    return Actor("api_key")
 
 
 async def _by_token(runtime: Runtime, arrival: Arrival, header: bytes, *, required: bool) -> Actor:

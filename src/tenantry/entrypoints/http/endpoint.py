@@ -11,17 +11,20 @@ import msgspec
 
 from tenantry.entrypoints.http.arrival import Arrival
 from tenantry.entrypoints.http.body import read_body
-from tenantry.entrypoints.http.credential import authenticate, keep_visit
+from tenantry.entrypoints.http.counting import count_caller, count_org, count_refusal
+from tenantry.entrypoints.http.credential import keep_visit
 from tenantry.entrypoints.http.etag import mark_of, read_tag, write_tag
+from tenantry.entrypoints.http.once import Once, asked_once
 from tenantry.entrypoints.http.query import read_query, refuse_query
 from tenantry.entrypoints.http.reply import JSON, Reply, encode, file_reply, problem_reply, streamed_reply
 from tenantry.foundation.action import Refusal
+from tenantry.foundation.answers import AnswerKept
 from tenantry.foundation.call import Actor, Call
 from tenantry.foundation.denials import remember_denial
 from tenantry.foundation.logs import on_behalf_of
 from tenantry.foundation.net.address import read_address
 from tenantry.foundation.pages import Download
-from tenantry.foundation.problems import Malformed, MatchNeeded, NotFound, Problem, Unavailable
+from tenantry.foundation.problems import Forbidden, Malformed, MatchNeeded, NotFound, Problem, Unavailable
 from tenantry.foundation.raw import Raw
 from tenantry.foundation.routes import Answered, Route, Versioned, id_parameters
 from tenantry.foundation.runtime import Runtime
@@ -36,6 +39,12 @@ DEADLINE = 10.0
 Endpoint = Callable[[dict[str, Any], Any, Arrival], Awaitable[Reply]]
 
 
+class NotByKey(Forbidden):
+    """No API key may do this; sign in."""
+
+    code = "not_by_api_key"
+
+
 class TookTooLong(Unavailable):
     """This took longer than it may; it was not done, or its outcome can be read."""
 
@@ -48,41 +57,61 @@ def endpoint(route: Route, runtime: Runtime) -> Endpoint:
     async def handle(scope: dict[str, Any], receive: Any, arrival: Arrival) -> Reply:
         call = await calling(route, runtime, arrival)
         given = await _input(route, scope, receive, arrival, call.actor)
-        answer = await perform(route, call, given, arrival)
-        return _reply(route, answer, arrival, scope["path"], call.actor)
+
+        def written(answer: Any) -> Reply:
+            return _reply(route, answer, arrival, scope["path"], call.actor)
+
+        asked = asked_once(route, call, arrival, scope)
+        if asked is None:
+            return written(await perform(route, call, given, arrival))
+        reply: Reply = await perform(route, call, given, arrival, Once(route, call, asked, written))
+        return reply
 
     return handle
 
 
 async def calling(route: Route, runtime: Runtime, arrival: Arrival) -> Call:
     """Who asks for this, and how."""
-    actor = await authenticate(runtime, arrival, required=not route.public)
+    actor = await count_caller(route, runtime, arrival)
     arrival.actor = actor.kind
+    if arrival.key is not None and not (route.in_org and route.requires.by_key):
+        # what is a person's own is never a key's, whatever its scopes say
+        raise NotByKey
     agent = arrival.header(b"user-agent") or ""
     # what reads may leave a trace in works of its own
     even_restricted = route.even_restricted or route.reads
     call = Call(
-        runtime, actor, arrival.request_id, arrival.source, agent, route.even_closed, arrival.bound, even_restricted
-    )
+        runtime, actor, arrival.request_id, arrival.source, agent, route.even_closed, arrival.bound, even_restricted,
+        arrival.key,
+    )  # fmt: skip
     on_behalf_of.set(call)
     return call
 
 
-async def perform(route: Route, call: Call, given: dict[str, Any], arrival: Arrival) -> Any:
-    """What the route's handler answers to what was given, within the deadline and the limits."""
+async def perform(route: Route, call: Call, given: dict[str, Any], arrival: Arrival, once: Once | None = None) -> Any:
+    """What the route's handler answers to what was given, within the deadline and the limits; as a reply if `once`."""
     org = given.get("org")
     try:
         async with asyncio.timeout(DEADLINE):
             if arrival.visit is not None and not route.public:
                 await keep_visit(call, arrival)
-            return await _perform(route, call, given)
+            if once is None:
+                return await _perform(route, call, given, arrival)
+            return await _perform_once(route, call, given, arrival, once)
     except TimeoutError as error:
         raise TookTooLong from error
     except Problem as problem:
         # every work has ended by now, and none of its connections is held
+        count_refusal(call.runtime, arrival, problem)
         if problem.denial:
-            await _remember(route, call, problem, org, given)
+            await _remember(route, _identified(call), problem, org, given)
         raise
+
+
+def _identified(call: Call) -> Call:
+    """The call with the API key that it came by, if the process has met that key."""
+    facts = None if call.key is None else call.runtime.known_keys.get(call.key)
+    return call if facts is None else call.by_key(facts.id, facts.created_by, facts.scopes)
 
 
 async def _remember(route: Route, call: Call, problem: Problem, org: UUID | None, given: dict[str, Any]) -> None:
@@ -92,31 +121,51 @@ async def _remember(route: Route, call: Call, problem: Problem, org: UUID | None
     await remember_denial(call, problem, action=action, org=org, target=named[-1] if named else None)
 
 
-async def _perform(route: Route, call: Call, given: dict[str, Any]) -> Any:
+async def _perform_once(route: Route, call: Call, given: dict[str, Any], arrival: Arrival, once: Once) -> Reply:
+    """The reply to a request under a key: worked out, or the one that was given before."""
+    async with once.alone():
+        try:
+            reply: Reply = await _perform(route, call, dict(given), arrival, once)
+        except AnswerKept:
+            async with _opened(OrgWork if route.in_org else PersonWork, call, given, reading=True) as work:
+                await count_org(work, route, arrival)
+                work.require(route.requires)
+                reply = await once.again(work)
+    return reply
+
+
+async def _perform(route: Route, call: Call, given: dict[str, Any], arrival: Arrival, once: Once | None = None) -> Any:
     if route.limits:
         await take_turns(call, _counted(route, call, given))
     if route.work is None:
-        return await route.handler(await _within(route, call, given), **given)
-    async with _opened(route.work, call, given, reading=route.method == "GET") as work:
+        within = await _within(route, call, given, arrival)
+        if once is None:
+            return await route.handler(within, **given)
+        return await once.around(lambda: route.handler(within, **given))
+    claim = None if once is None else once.claim
+    async with _opened(route.work, call, given, reading=route.method == "GET", claim=claim) as work:
+        await count_org(work, route, arrival)
         work.require(route.requires)
-        return await route.handler(work, **given)
+        answer = await route.handler(work, **given)
+        return answer if once is None else once.kept(work, answer)
 
 
 def _opened(
-    kind: type[PersonWork | OrgWork], call: Call, given: dict[str, Any], *, reading: bool
+    kind: type[PersonWork | OrgWork], call: Call, given: dict[str, Any], *, reading: bool, claim: UUID | None = None
 ) -> PersonWork | OrgWork:
     if issubclass(kind, OrgWork):
-        return kind(call, given.pop("org"), reading=reading)
-    return kind(call, reading=reading)
+        return kind(call, given.pop("org"), reading=reading, claim=claim)
+    return kind(call, reading=reading, claim=claim)
 
 
-async def _within(route: Route, call: Call, given: dict[str, Any]) -> Call:
+async def _within(route: Route, call: Call, given: dict[str, Any], arrival: Arrival) -> Call:
     """The call as its exchange needs it: in an organization with the role that its caller has there."""
     if not route.in_org:
         return call
     async with OrgWork(call, given.pop("org"), reading=True, ahead=not route.reads) as work:
+        await count_org(work, route, arrival)
         work.require(route.requires)
-        return call.within(work.org, work.role)
+        return work.call.within(work.org, work.role)
 
 
 def _counted(route: Route, call: Call, given: dict[str, Any]) -> dict[Limit, str]:
@@ -146,7 +195,7 @@ async def _input(route: Route, scope: dict[str, Any], receive: Any, arrival: Arr
     elif scope["query_string"]:
         refuse_query(scope["query_string"])
     if route.method != "GET":
-        body = await read_body(arrival, receive)
+        arrival.body = body = await read_body(arrival, receive)
         if "raw" in route.takes:
             given["raw"] = Raw(body, arrival.headers)
         elif route.body is not None:
@@ -156,7 +205,7 @@ async def _input(route: Route, scope: dict[str, Any], receive: Any, arrival: Arr
     if route.needs_match and b"if-match" not in arrival.headers:
         raise MatchNeeded
     if "if_match" in route.takes:
-        given["if_match"] = read_tag(arrival.header(b"if-match"), mark_of(scope["path"], actor))
+        given["if_match"] = read_tag(arrival.header(b"if-match"), mark_of(scope["path"], actor, arrival))
     if "last_event_id" in route.takes:
         given["last_event_id"] = arrival.header(b"last-event-id")
     return given
@@ -167,7 +216,7 @@ def _reply(route: Route, answer: Any, arrival: Arrival, path: str, actor: Actor)
         arrival.problem = answer.problem
         return problem_reply(answer.problem, arrival.request_id)
     if isinstance(answer, Versioned):
-        return _versioned(route, answer, arrival, write_tag(answer.version, mark_of(path, actor)))
+        return _versioned(route, answer, arrival, write_tag(answer.version, mark_of(path, actor, arrival)))
     if isinstance(answer, Download):
         return file_reply(answer)
     if isinstance(answer, Streamed):

@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 import zlib
 
+from tenantry.entrypoints.http.arrival import Arrival
 from tenantry.foundation.call import Actor
 from tenantry.foundation.problems import Malformed, VersionMismatch
 
 _TAG = re.compile(r'"v([0-9]{1,9})-([0-9a-f]{8})"', re.ASCII)
 
 
-def mark_of(path: str, actor: Actor) -> str:
+def mark_of(path: str, actor: Actor, arrival: Arrival) -> str:
     """What tells tags of different readers and places apart."""
-    reader = actor.person.bytes if actor.person else b""
+    reader = actor.person.bytes if actor.person else arrival.key or b""
     return f"{zlib.crc32(path.encode() + reader):08x}"
 
 

@@ -11,10 +11,12 @@ from typing import Any
 from tenantry.entrypoints.http.arrival import Arrival, Reception
 from tenantry.entrypoints.http.body import HungUp
 from tenantry.entrypoints.http.cors import Cors
+from tenantry.entrypoints.http.counting import count_source, tell_limits
 from tenantry.entrypoints.http.reply import Reply, problem_reply
 from tenantry.entrypoints.http.streaming import Streams
 from tenantry.entrypoints.http.witness import Witness
 from tenantry.foundation.problems import Internal, Malformed, MethodNotAllowed, NotFound, Problem
+from tenantry.foundation.runtime import Runtime
 
 App = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -31,14 +33,15 @@ class Gate:
     """An ASGI application that lets requests in to another one."""
 
     def __init__(
-        self, app: App, *, reception: Reception, cors: Cors, witness: Witness, streams: Streams, https: bool
+        self, app: App, runtime: Runtime, *, reception: Reception, cors: Cors, witness: Witness, streams: Streams
     ) -> None:
         self._app = app
+        self._runtime = runtime
         self._streams = streams
         self._reception = reception
         self._cors = cors
         self._witness = witness
-        self._always = (*SAFE, HSTS) if https else SAFE
+        self._always = (*SAFE, HSTS) if runtime.origin.startswith("https://") else SAFE
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -62,6 +65,8 @@ class Gate:
 
     async def _reply(self, scope: dict[str, Any], receive: Any, arrival: Arrival) -> Reply:
         try:
+            if not arrival.probe:
+                count_source(self._runtime, arrival)
             if arrival.problem is not None:
                 raise arrival.problem
             if (preflight := self._cors.preflight(arrival)) is not None:
@@ -110,6 +115,7 @@ class Gate:
             (b"x-request-id", arrival.request_id.encode()),
         ]
         headers += self._cors.headers(arrival)
+        tell_limits(self._runtime, arrival, headers)
         if arrival.cookie is not None:
             headers.append((b"set-cookie", arrival.cookie))
         if reply.status not in {304, 204} and reply.streamed is None:

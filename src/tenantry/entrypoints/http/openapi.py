@@ -12,7 +12,9 @@ import msgspec
 
 from tenantry.entrypoints.http.arrival import BadHost
 from tenantry.entrypoints.http.cookies import NAME
-from tenantry.entrypoints.http.endpoint import TookTooLong
+from tenantry.entrypoints.http.endpoint import NotByKey, TookTooLong
+from tenantry.entrypoints.http.once import AnswerLost, KeyReused, SecretShown
+from tenantry.foundation.answers import SameUnderWay
 from tenantry.foundation.data.pool import DatabaseBusy, DatabaseUnavailable
 from tenantry.foundation.domain import Registry
 from tenantry.foundation.listing import LONGEST_CURSOR, BadCursor, ListQuery
@@ -35,13 +37,14 @@ from tenantry.foundation.problems import (
 )
 from tenantry.foundation.refusals import AccountClosed, NoSpace, OrgClosed, Overloaded, PaymentNeeded, SessionEnded
 from tenantry.foundation.routes import Route
+from tenantry.foundation.security.known_keys import AddressRefused, KeyRefused
 from tenantry.foundation.security.limits import RateLimited
 from tenantry.settings import Settings
 
 REF = "#/components/schemas/{name}"
 PROBLEM = "#/components/schemas/Problem"
 LATER = (Unavailable, DatabaseUnavailable, DatabaseBusy, Overloaded, NoSpace, TookTooLong)
-EVERY = (Malformed, BadHost, MethodNotAllowed, HeadersTooLarge, Internal, *LATER)
+EVERY = (Malformed, BadHost, MethodNotAllowed, RateLimited, HeadersTooLarge, Internal, *LATER)
 WITH_BODY = (Invalid, TooLarge, UnsupportedMediaType)
 REQUEST_ID = {
     "description": "Names this request in our logs and in problem documents.",
@@ -53,6 +56,10 @@ ETAG = {
     "required": True,
     "schema": {"type": "string", "pattern": '^"v[0-9]+-[0-9a-f]{8}"$'},
 }
+AGAIN = {
+    "description": "`true` where this was answered before, under the same idempotency key.",
+    "schema": {"const": "true"},
+}
 BESIDE = {
     401: ("WWW-Authenticate", "How to prove who is calling.", {"type": "string", "pattern": "^Bearer"}),
     405: ("Allow", "The methods that this address answers to.", {"type": "string"}),
@@ -60,8 +67,8 @@ BESIDE = {
     503: ("Retry-After", "Seconds until it makes sense to try again.", {"type": "integer", "minimum": 1}),
 }
 OF_LIMITS = {
-    "RateLimit": "Which limits are spent, and in how many seconds each has a turn again.",
-    "RateLimit-Policy": "Those limits: so many turns (`q`) in so many seconds (`w`).",
+    "RateLimit": "What is left (`r`) of each policy that counted, and in how many seconds there is more (`t`).",
+    "RateLimit-Policy": "Those policies: so many turns (`q`) in so many seconds (`w`), the tightest first.",
 }
 STREAM = (
     "Server-sent events: `id` is where it stands, for `Last-Event-ID`; `event` the kind; `data` an item in one line. "
@@ -78,6 +85,10 @@ END = {
 NO_NUL = r"^[^\x00]*$"
 """What every text in a body or a query obeys; decoding refuses the rest."""
 _PARAMETER = re.compile(r"\{(\w+)\}")
+BEARER = (
+    "An access token, as signing in answers it (a JWT); or an API key, as making one answers it (`tnt_...`), for what "
+    "has `x-by-api-key`, in the key's own organization, within its scopes."
+)
 
 
 def describe(registry: Registry, settings: Settings) -> dict[str, Any]:
@@ -106,8 +117,7 @@ def describe(registry: Registry, settings: Settings) -> dict[str, Any]:
                 "bearer": {
                     "type": "http",
                     "scheme": "bearer",
-                    "bearerFormat": "JWT",
-                    "description": "An access token, as signing in answers it.",
+                    "description": BEARER,
                 },
                 "cookie": {
                     "type": "apiKey",
@@ -146,13 +156,14 @@ def _operation(route: Route) -> dict[str, Any]:
         "security": [] if route.public else [{"bearer": []}, {"cookie": []}],
         "x-permission": route.requires.name,
         "x-roles": list(route.requires.roles),
+        "x-by-api-key": route.in_org and route.requires.by_key,
         "responses": _responses(route),
     }
     if parameters := [*_path_parameters(route), *_query_parameters(route), *_header_parameters(route)]:
         operation["parameters"] = parameters
     if route.body is not None:
         operation["requestBody"] = {
-            "required": True,
+            "required": not getattr(route.body, "optional", False),
             "content": {"application/json": _content(route.body, route.example)},
         }
     elif "raw" in route.takes:
@@ -201,6 +212,16 @@ def _header_parameters(route: Route) -> Iterable[dict[str, Any]]:
             "schema": {"anyOf": [{"type": "string", "pattern": '^"v[0-9]{1,9}-[0-9a-f]{8}"$'}, {"const": "*"}]},
             "example": '"v1-5f0c1a2b"',
         }
+    if route.heeds_keys:
+        yield {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "required": False,
+            "description": "Asked again under the same key, within a day, this is not done again: the answer is the "
+            "same. Another request under it answers 422.",
+            "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
+            "example": "2f1c9a52-6a4f-4b0e-9d3c-0a4b1c9e77d1",
+        }
     if "last_event_id" in route.takes:
         yield {
             "name": "Last-Event-ID",
@@ -236,6 +257,8 @@ def _responses(route: Route) -> dict[str, Any]:
     headers: dict[str, Any] = {"X-Request-ID": REQUEST_ID}
     if route.versioned:
         headers["ETag"] = ETAG
+    if route.heeds_keys:
+        headers["Idempotency-Replayed"] = AGAIN
     good: dict[str, Any] = {"description": "Done.", "headers": headers}
     if _is_struct(route.answer):
         good["content"] = _answer(route)
@@ -262,20 +285,29 @@ def _problems(route: Route) -> Iterable[type[Problem]]:
         yield Invalid
         if route.method != "GET":
             yield from WITH_BODY
-    if not route.public:
-        yield from (Unauthenticated, SessionEnded, Forbidden)
-        if not route.even_closed or route.in_org:
-            yield AccountClosed
-        if route.in_org and not route.even_closed:
-            yield OrgClosed
-        if route.in_org and not route.reads and not route.even_restricted:
-            yield PaymentNeeded
-    elif any(issubclass(problem, Unauthenticated) for problem in route.problems):
-        yield from (Unauthenticated, SessionEnded)
+    yield from _of_callers(route)
     if route.needs_match:
         yield MatchNeeded
+    if route.heeds_keys:
+        yield from (SameUnderWay, KeyReused, AnswerLost, *([SecretShown] if route.shows_secret else ()))
     if route.ids:
         yield NotFound
+
+
+def _of_callers(route: Route) -> Iterable[type[Problem]]:
+    """What is refused because of who asks, and where."""
+    if route.public:
+        if any(issubclass(problem, Unauthenticated) for problem in route.problems):
+            yield from (Unauthenticated, SessionEnded)
+        return
+    yield from (Unauthenticated, SessionEnded, Forbidden)
+    yield from (KeyRefused, AddressRefused) if route.in_org and route.requires.by_key else (NotByKey,)
+    if not route.even_closed or route.in_org:
+        yield AccountClosed
+    if route.in_org and not route.even_closed:
+        yield OrgClosed
+    if route.in_org and not route.reads and not route.even_restricted:
+        yield PaymentNeeded
 
 
 def _refusal(kinds: list[type[Problem]]) -> dict[str, Any]:

@@ -39,14 +39,20 @@ LOST = (
 )
 
 
-def person_context(person: UUID, session: UUID, *, even_closed: bool = False) -> str:
+def person_context(person: UUID, session: UUID, *, even_closed: bool = False, claim: UUID | None = None) -> str:
     """The opening words of a transaction on a person's behalf; they refuse a dead session, or a closed account."""
     closed = ",true" if even_closed else ""
-    return f"set local role {APP};select tenantry.enter({_uuid(person)},{_uuid(session)}{closed})"
+    return f"{_app(claim)};select tenantry.enter({_uuid(person)},{_uuid(session)}{closed})"
 
 
 def org_context(
-    person: UUID, session: UUID, org: UUID, *, even_closed: bool = False, even_restricted: bool = False
+    person: UUID,
+    session: UUID,
+    org: UUID,
+    *,
+    even_closed: bool = False,
+    even_restricted: bool = False,
+    claim: UUID | None = None,
 ) -> str:
     """The opening words of a transaction in an organization; they refuse whoever is no member of it.
 
@@ -54,7 +60,26 @@ def org_context(
     """
     even = f"{',even_closed=>true' if even_closed else ''}{',even_restricted=>true' if even_restricted else ''}"
     entering = f"tenantry.enter_org({_uuid(person)},{_uuid(session)},{_uuid(org)}{even})"
-    return f"set local role {APP};select from {entering}"
+    return f"{_app(claim)};select from {entering}"
+
+
+def key_context(
+    digest: bytes,
+    known: UUID,
+    org: UUID,
+    *,
+    even_closed: bool = False,
+    even_restricted: bool = False,
+    claim: UUID | None = None,
+) -> str:
+    """The opening words of a transaction by an API key of an organization; they refuse a key that is not, or no more.
+
+    They are answered as a member's are, with three rows more if what is `known` of the key, by its stamp, is not true.
+    """
+    even = f"{',even_closed=>true' if even_closed else ''}{',even_restricted=>true' if even_restricted else ''}"
+    halves = f"{_uuid(UUID(bytes=digest[:16]))},{_uuid(UUID(bytes=digest[16:]))}"
+    entering = f"tenantry.enter_key({halves},{_uuid(known)},{_uuid(org)}{even})"
+    return f"{_app(claim)};select from {entering}"
 
 
 def rank_answered(tag: str) -> int:
@@ -74,6 +99,12 @@ def job_context(org: UUID | None) -> str:
 def system_context() -> str:
     """The opening words of a transaction of the house itself."""
     return f"set local role {SYSTEM}"
+
+
+def _app(claim: UUID | None) -> str:
+    # who asks under a key that is being served waits before anything else is looked at; the last word's answer counts
+    claiming = "" if claim is None else f";select tenantry.claim_answer({_uuid(claim)})"
+    return f"set local role {APP}{claiming}"
 
 
 def _uuid(value: UUID) -> str:

@@ -59,10 +59,12 @@ def _read(body: str) -> UUID | None:
     return UUID(bytes=b32decode(b"AAAAAA" + body.encode().translate(_FROM_TEXT))[4:])
 
 
-# people, their sessions and organizations are named on the ground floor, because access tokens name them
+# who acts is named on the ground floor, because credentials and the log name them: people, their sessions,
+# organizations and their API keys
 USER_ID = IdKind("usr", "user_id", "_by")
 SESSION_ID = IdKind("ses", "session_id")
 ORG_ID = IdKind("org", "org_id")
+API_KEY_ID = IdKind("key", "key_id", "api_key_id")
 EVENT_ID = IdKind("evt", "event_id")
 JOB_ID = IdKind("job", "job_id")
 

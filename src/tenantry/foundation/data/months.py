@@ -24,9 +24,12 @@ class Monthly(msgspec.Struct, frozen=True):
 
 MADE_AHEAD = 3
 """Months that are made before they begin."""
+USAGE_KEPT = 13
+"""Months for which each event of usage is kept; what is summed up of them stays longer."""
 MONTHLY = (
     Monthly("events"),
     Monthly("audit_log"),
+    Monthly("usage_events", USAGE_KEPT),
 )
 
 

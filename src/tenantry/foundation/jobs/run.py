@@ -186,6 +186,8 @@ class OrgStep(Work):
     """A job's work in its organization, behind the same wall of row security as a member's."""
 
     rights = frozenset({ANYONE, HOUSE})
+    metered = True
+    of_one_org = True
     __slots__ = ("reason",)
 
     def __init__(self, job: Job, *, reason: str) -> None:

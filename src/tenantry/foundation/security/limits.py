@@ -9,9 +9,10 @@ import hmac
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import lru_cache
 from ipaddress import IPv6Address, IPv6Network, ip_address
 from math import ceil
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -22,6 +23,17 @@ from tenantry.foundation.security.tokens import to_base64url
 PURPOSE = "rate limits"
 _DIGEST = 16
 _NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
+
+
+class Counted(Protocol):
+    """What says how often somebody may ask, wherever it is counted."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def times(self) -> int: ...
+    @property
+    def per(self) -> timedelta: ...
 
 
 class Limit(msgspec.Struct, frozen=True):
@@ -50,16 +62,17 @@ class RateLimited(TooMany):
 
     code = "rate_limited"
 
-    def __init__(self, detail: str | None = None, *, spent: Mapping[Limit, float] | None = None) -> None:
-        """`spent`: the limits without a turn left, and in how many seconds each has one."""
-        waits = {limit: max(1, ceil(seconds)) for limit, seconds in (spent or {}).items()}
-        super().__init__(detail, retry_after=max(waits.values(), default=1))
+    def __init__(self, detail: str | None = None, *, spent: Mapping[Any, float] | None = None) -> None:
+        """`spent`: the limits or policies without a turn left, and in how many seconds each has one."""
+        waits: dict[Counted, int] = {limit: max(1, ceil(seconds)) for limit, seconds in (spent or {}).items()}
+        more = {"violated-policies": [limit.name for limit in waits]} if waits else {}
+        super().__init__(detail, retry_after=max(waits.values(), default=1), more=more)
         if waits:
             self.headers["ratelimit-policy"] = ", ".join(map(_policy, waits))
             self.headers["ratelimit"] = ", ".join(f'"{limit.name}";r=0;t={wait}' for limit, wait in waits.items())
 
 
-def _policy(limit: Limit) -> str:
+def _policy(limit: Counted) -> str:
     return f'"{limit.name}";q={limit.times};w={ceil(limit.per.total_seconds())}'
 
 
@@ -72,12 +85,17 @@ class Buckets:
         # the first key only: after a rotation everybody has all their turns again, once
         self._key = master.derive(PURPOSE)
 
-    def name(self, limit: Limit, subject: str) -> str:
+    def name(self, limit: Counted, subject: str) -> str:
         """The row of one limit and whom it counts."""
-        told = f"{limit.name}\0{subject}".encode("utf-8", "surrogatepass")
+        return self.row(limit.name, subject)
+
+    def row(self, name: str, subject: str) -> str:
+        """The same, by the limit's name."""
+        told = f"{name}\0{subject}".encode("utf-8", "surrogatepass")
         return to_base64url(hmac.digest(self._key, told, "sha256")[:_DIGEST])
 
 
+@lru_cache(10_000)
 def network(source: str) -> str:
     """Whom a source counts as: an IPv4 address itself, an IPv6 one its /64, anything else itself."""
     try:

@@ -79,7 +79,7 @@ async def change_role(work: OrgWork, *, user_id: UUID, role: Role, version: int 
 async def _governed(work: OrgWork, user_id: UUID) -> tuple[Standing, Standing]:
     """One's own standing and that of a member whom one may govern, both held until the commit."""
     own, theirs = await _standings(work, user_id)
-    # whoever was demoted a moment ago governs by what they are now
+    # whoever was demoted a moment ago governs by what they are now, and so do their keys
     if own.role not in MEMBERS_WRITE.roles or not may_govern(own.role, theirs.role):
         raise AboveYou
     return own, theirs
@@ -87,9 +87,10 @@ async def _governed(work: OrgWork, user_id: UUID) -> tuple[Standing, Standing]:
 
 async def _standings(work: OrgWork, user_id: UUID) -> tuple[Standing, Standing]:
     held = {one.user_id: one for one in await queries.standings_for_update(work, user_ids=[work.person, user_id])}
-    if work.person not in held or user_id not in held:
+    if user_id not in held or (work.person not in held and work.call.key is None):
         raise NotFound
-    return held[work.person], held[user_id]
+    # whoever made a service key may have left: it goes on with rights of its own
+    return held.get(work.person) or Standing(work.person, work.role, 0), held[user_id]
 
 
 async def _promoted(work: OrgWork, standing: Standing, role: Role) -> Member:

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from tenantry.foundation.data.ids import EVENT_ID, ORG_ID, USER_ID
+from tenantry.foundation.call import Actor
+from tenantry.foundation.data.ids import API_KEY_ID, EVENT_ID, ORG_ID, USER_ID
 from tenantry.foundation.events import in_org
 from tenantry.foundation.events.in_org import Filters, Happened, Order
 from tenantry.foundation.events.log import Position, horizon_now
@@ -18,7 +19,7 @@ from tenantry.foundation.listing import LONGEST_CURSOR, BadCursor, ListAnswer, L
 from tenantry.foundation.streams import MOST_AT_ONCE, Streamed, Told
 from tenantry.foundation.wire import Wire
 from tenantry.foundation.work import OrgWork
-from tenantry.orgs.http.shapes import Instant, OrgId, UserId, routes
+from tenantry.orgs.http.shapes import Instant, OrgId, routes
 from tenantry.orgs.permissions import EVENTS_READ
 
 EventId = Annotated[str, Meta(pattern=f"^{EVENT_ID.start}", description="Names an event.")]
@@ -86,10 +87,10 @@ class StreamQuery(Wire):
 
 
 class EventActor(Wire):
-    """Who did it: a person, or something of the house's."""
+    """Who did it: a person, an API key, or something of the house's."""
 
-    kind: Annotated[str, Meta(description="`person`, `job`, `cli` or `anonymous`, and more to come.")]
-    id: Annotated[UserId | None, Meta(description="The person; null for everybody else.")]
+    kind: Annotated[str, Meta(description="`person`, `api_key`, `job`, `cli` or `anonymous`, and more to come.")]
+    id: Annotated[str | None, Meta(description="The person, or the API key; null for everybody else.")]
 
 
 class EventView(Wire):
@@ -155,11 +156,17 @@ def event_view(event: Happened) -> EventView:
         kind=event.kind,
         version=event.version,
         org_id=ORG_ID.text(event.org_id),
-        actor=EventActor(kind=actor.kind, id=None if actor.person is None else USER_ID.text(actor.person)),
+        actor=EventActor(kind=actor.kind, id=_id_of(actor)),
         request_id=event.request_id,
         data=data_outside(event.payload),
         details=details_outside(event.details),
     )
+
+
+def _id_of(actor: Actor) -> str | None:
+    if actor.key is not None:
+        return API_KEY_ID.text(actor.key)
+    return None if actor.person is None else USER_ID.text(actor.person)
 
 
 def _told(work: OrgWork, event: Happened) -> Told:

@@ -16,15 +16,19 @@ class RoleView(Wire):
 
 
 class RoleMatrix(Wire):
-    """Every role, the highest first."""
+    """Every role, the highest first; and the permissions that an API key can hold as a scope."""
 
     items: list[RoleView]
+    scopes: list[str]
 
 
 @routes.get(
     "/roles",
     requires=ANYONE,
-    answer_example={"items": [{"role": "member", "permissions": ["members:leave", "members:read", "org:read"]}]},
+    answer_example={
+        "items": [{"role": "member", "permissions": ["members:leave", "members:read", "org:read"]}],
+        "scopes": ["members:read", "org:read"],
+    },
 )
 async def roles(call: Call) -> RoleMatrix:
     """What each role may do in its organization."""
@@ -33,5 +37,6 @@ async def roles(call: Call) -> RoleMatrix:
         items=[
             RoleView(role=role, permissions=sorted(one.name for one in permissions if role in one.roles))
             for role in reversed(ROLES)
-        ]
+        ],
+        scopes=sorted(one.name for one in permissions if one.roles and one.by_key),
     )

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from tenantry.plans.actions.gates import (
+    offer,
+    org_of,
     require_feature,
     require_room,
     require_within,
     requires_feature,
+    room_taken,
     where_plans_are_sold,
 )
 from tenantry.plans.actions.overrides import Beside, give_override, lift_override
@@ -22,10 +25,13 @@ __all__ = [
     "give_override",
     "give_plan",
     "lift_override",
+    "offer",
+    "org_of",
     "require_feature",
     "require_room",
     "require_within",
     "requires_feature",
     "room_for_members",
+    "room_taken",
     "where_plans_are_sold",
 ]

@@ -7,8 +7,8 @@ from uuid import UUID
 from tenantry.foundation.work import Work
 from tenantry.orgs.models import Comes
 from tenantry.plans import queries
-from tenantry.plans.actions.gates import refuse_beyond
-from tenantry.plans.models import SEATS
+from tenantry.plans.actions.gates import refuse_beyond, room_taken
+from tenantry.plans.models import SEATS, Taking
 
 
 async def room_for_members(work: Work, org_id: UUID, adding: int, how: Comes) -> None:
@@ -22,3 +22,6 @@ async def room_for_members(work: Work, org_id: UUID, adding: int, how: Comes) ->
         count = queries.members_seated if how == "accepted" else queries.seats_taken
         used = await count(work, org_id=org_id) or 0
         await refuse_beyond(work, org_id, found, SEATS, most=most, used=used, adding=adding)
+        if how != "accepted":
+            # who accepts has had a seat since they were invited
+            await room_taken.ask(work, org_id, Taking(SEATS, before=used, after=used + adding, allowed=most))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tenantry.plans.models.catalogue import EVERYTHING, MOST_VALUE, Catalogue, Plan, Price, Seats
 from tenantry.plans.models.entitlements import (
+    API_RATE,
     HOLDINGS,
     OVERRIDES,
     SEATS,
@@ -14,10 +15,12 @@ from tenantry.plans.models.entitlements import (
     Held,
     Reason,
     Source,
+    Taking,
     entitled,
 )
 
 __all__ = [
+    "API_RATE",
     "EVERYTHING",
     "HOLDINGS",
     "MOST_VALUE",
@@ -34,5 +37,6 @@ __all__ = [
     "Reason",
     "Seats",
     "Source",
+    "Taking",
     "entitled",
 ]

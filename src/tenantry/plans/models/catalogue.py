@@ -43,7 +43,10 @@ class Seats(OfThePlanFile, frozen=True):
 
 
 class Plan(OfThePlanFile, frozen=True):
-    """One version of a plan. A feature it does not name it has not; a limit it does not name it is free of."""
+    """One version of a plan. A feature it does not name it has not; a limit it does not name it is free of.
+
+    Past a limit that is `soft` it goes on, if the limit is one on a meter: what is more is counted as overage.
+    """
 
     key: Key
     name: Title
@@ -53,6 +56,7 @@ class Plan(OfThePlanFile, frozen=True):
     prices: tuple[Price, ...] = ()
     seats: Seats | None = None
     trial_days: Annotated[int, Meta(ge=0, le=730)] = 0
+    soft: tuple[Key, ...] = ()
 
     def has(self, feature: str) -> bool:
         """Whether a feature is in it."""
@@ -107,6 +111,7 @@ class Catalogue(OfThePlanFile, frozen=True):
             f"{key} is not among the features" for key in plan.features if key not in {*self.features, ALL_FEATURES}
         )
         yield from (f"{key} is not among the limits" for key in plan.limits if key not in self.limits)
+        yield from (f"{key} is soft, and is not limited" for key in plan.soft if key not in plan.limits)
         sold = Counter((price.interval, price.currency) for price in plan.prices)
         yield from (f"two prices a {interval} in {currency}" for (interval, currency), n in sold.items() if n > 1)
         if plan.seats is not None and plan.seats.most is not None and plan.seats.most < plan.seats.least:

@@ -14,6 +14,8 @@ from tenantry.plans.models.catalogue import Catalogue, Plan
 
 SEATS = "seats"
 """The limit on members and waiting invites."""
+API_RATE = "api_per_minute"
+"""The limit on how often a minute an organization may ask."""
 GivenAs = Literal["grant", "subscription", "trial", "override", "add_on"]
 Source = Literal["plan", "trial", "override", "add_on"]
 HOLDINGS: Sequence[GivenAs] = ("grant", "subscription", "trial")
@@ -64,6 +66,15 @@ class Entitlement(msgspec.Struct, frozen=True):
     reasons: tuple[Reason, ...]
 
 
+class Taking(msgspec.Struct, frozen=True):
+    """What is taken of a limit that allows so many: how many there were, and are with what is added."""
+
+    limit: str
+    before: int
+    after: int
+    allowed: int
+
+
 class Entitled(msgspec.Struct, frozen=True):
     """The plan of an organization, why and until when it is on it, and its own values beside it."""
 
@@ -92,6 +103,10 @@ class Entitled(msgspec.Struct, frozen=True):
     def limit(self, key: str) -> int | None:
         """How much of something there may be; None without end."""
         return self[key].value if key in self.catalogue.limits else None
+
+    def room(self, key: str) -> int | None:
+        """How much of a thing there may come to be; None without end. Of seats those that can still be bought too."""
+        return self.room_for_seats if key == SEATS else self.limit(key)
 
     @property
     def room_for_seats(self) -> int | None:

@@ -10,6 +10,7 @@ from tenantry.testing.stripe import (
     endpoints,
     entitlements,
     invoices,
+    meter_events,
     notices,
     payment_methods,
     payments,
@@ -27,6 +28,7 @@ from tenantry.testing.stripe import (
 )
 
 ALL = (
-    account, checkout, customers, discounts, endpoints, entitlements, invoices, notices, payment_methods, payments,
-    pending, portal, previews, prices, products, refunds, schedules, setups, subscriptions, tax_ids, test_clocks,
+    account, checkout, customers, discounts, endpoints, entitlements, invoices, meter_events, notices, payment_methods,
+    payments, pending, portal, previews, prices, products, refunds, schedules, setups, subscriptions, tax_ids,
+    test_clocks,
 )  # fmt: skip
