@@ -102,6 +102,7 @@ async def test_a_key_made_after_a_return_is_not_revoked_for_the_leaving_before(h
     assert (await team.member.delete(f"{team.path}/members/me")).status == 204
     # the job comes later than they do
     await add_member(house.runtime, team.org, team.member, "member")
+    assert not await opens(team, old.program), "nor does it open for as long"
     new = await make(house, team.member, team.org)
     await house.drain_jobs()
     assert not await opens(team, old.program)

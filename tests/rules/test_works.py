@@ -65,6 +65,7 @@ ACTS_AS_THE_HOUSE = {
     "tenantry.usage.cli": "an operator looks at what any organization used",
     "tenantry.usage.exchanges": "sums are proved whoever's they are",
     "tenantry.usage.jobs.rollups": "sums are made of every organization's usage at once",
+    "tenantry.plans.jobs": "plans end by themselves, whoever has them",
     "tenantry.plans.cli": "an operator looks after the plan of any organization",
     "tenantry.foundation.events.news": "one look at the log finds out for every stream where something is new",
     "tenantry.foundation.housekeeping": "a row of a rate limit is nobody's",

@@ -82,6 +82,7 @@ OF_FOUNDATION: Mapping[str, Fate] = {
     ),
     "job_schedules": kept("nobody's"),
     "job_queues": kept("nobody's"),
+    "job_weights": kept("an organization's, not a person's"),
     "job_rates": kept("how fast jobs of an organization started, until its starts are back"),
     "job_uniques": kept("digests of keys, swept when their windows are over"),
     "limits": kept("keyed digests, swept when the turns are back"),

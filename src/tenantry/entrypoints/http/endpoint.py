@@ -28,6 +28,7 @@ from tenantry.foundation.problems import Forbidden, Malformed, MatchNeeded, NotF
 from tenantry.foundation.raw import Raw
 from tenantry.foundation.routes import Answered, Route, Versioned, id_parameters
 from tenantry.foundation.runtime import Runtime
+from tenantry.foundation.security.key_use import note_use
 from tenantry.foundation.security.limits import Limit, is_loopback, network
 from tenantry.foundation.security.turns import take_turns
 from tenantry.foundation.streams import Streamed
@@ -96,8 +97,9 @@ async def perform(route: Route, call: Call, given: dict[str, Any], arrival: Arri
             if arrival.visit is not None and not route.public:
                 await keep_visit(call, arrival)
             if once is None:
-                return await _perform(route, call, given, arrival)
-            return await _perform_once(route, call, given, arrival, once)
+                answer = await _perform(route, call, given, arrival)
+            else:
+                answer = await _perform_once(route, call, given, arrival, once)
     except TimeoutError as error:
         raise TookTooLong from error
     except Problem as problem:
@@ -106,6 +108,9 @@ async def perform(route: Route, call: Call, given: dict[str, Any], arrival: Arri
         if problem.denial:
             await _remember(route, _identified(call), problem, org, given)
         raise
+    if call.key is not None and org is not None and (facts := call.runtime.known_keys.get(call.key)) is not None:
+        note_use(call, org, facts.id)
+    return answer
 
 
 def _identified(call: Call) -> Call:

@@ -97,12 +97,12 @@ TAKE = """
 """
 NEVER_NULL = ("waited", "age", "attempt", "limited", "shared_by")
 
-# Each lane that waits gives its share, the oldest first, and the row locks decide between workers. The smaller number
-# is the higher priority.
+# Each lane that waits gives its share, by its weight, the oldest first, and the row locks decide between workers. The
+# smaller number is the higher priority.
 SHARES = """
     turns as (
-        select first.*, greatest(1, :room::bigint / count(*) over (partition by priority)) as share
-          from (select * from waiting limit :room::bigint) as first
+        select first.*, greatest(1, :room::bigint * weight / sum(weight) over (partition by priority)) as share
+          from (select *, tenantry.job_weight(lane) as weight from waiting limit :room::bigint) as first
          order by priority
     ), picked as (
         select job.id

@@ -104,11 +104,13 @@ class _Claim:
             walked += [one for one in before if one.lane < start]
         if self._queue.org_rate is not None:
             await self._learn([("lane", lane, "") for lane in {one.lane for one in walked}])
+        for one in walked:
+            self._shares.weigh(one.lane, one.weight)
         free = [one for one in walked if self._shares.lane(one.lane).left > 0]
         for one in walked:
             self._look_again(self._shares.lane(one.lane).wait)
         self._go_on_behind(walked, free, room, whole_way=whole_way)
-        return sorted(free, key=lambda one: (one.priority, self._shares.in_lane(one.lane)))[: max(room, FEWEST)]
+        return sorted(free, key=lambda one: (one.priority, self._shares.load(one.lane)))[: max(room, FEWEST)]
 
     def _go_on_behind(self, walked: Sequence[Lane], free: Sequence[Lane], room: int, *, whole_way: bool) -> None:
         """Where the next claim begins, so that of many lanes each has its turn."""

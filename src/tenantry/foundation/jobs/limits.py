@@ -40,10 +40,11 @@ standing = many(
 
 
 class Lane(msgspec.Struct, frozen=True):
-    """A lane with jobs of a priority that are due."""
+    """A lane with jobs of a priority that are due, and how much of the queue it gets, compared with others."""
 
     priority: int
     lane: UUID
+    weight: int
 
 
 lanes = many(
@@ -67,9 +68,9 @@ lanes = many(
                 limit 1) as next
          where walk.step < :most::integer
     )
-    select priority, lane from walk
+    select priority, lane, tenantry.job_weight(lane) as weight from walk
     """,
-    not_null=("priority", "lane"),
+    not_null=("priority", "lane", "weight"),
 )
 
 window = many(

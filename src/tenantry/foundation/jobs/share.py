@@ -1,7 +1,7 @@
 """Sharing out: which of the jobs that wait start now, within what is left of each limit. Nothing here asks anybody.
 
-The lane with the fewest running jobs is served first, again and again, within a priority: so the places of a queue are
-shared evenly between organizations, however many jobs of one wait.
+The lane with the fewest running jobs for its weight is served first, again and again, within a priority: so the places
+of a queue are shared evenly between organizations, or as their weights say, however many jobs of one wait.
 """
 
 from __future__ import annotations
@@ -89,6 +89,7 @@ class Shares:
         self.running = 0
         self._lanes: dict[UUID, int] = {}
         self._groups: dict[GroupKey, int] = {}
+        self._weights: dict[UUID, int] = {}
         self._spent: dict[tuple[str, UUID, str], float] = {}
         self._lane_left: dict[UUID, Allowance] = {}
         self._group_left: dict[GroupKey, Allowance] = {}
@@ -101,6 +102,14 @@ class Shares:
     def spend(self, scope: str, lane: UUID, group_key: str, spent: float) -> None:
         """Learn how many seconds' worth of starts a rate has behind it."""
         self._spent[scope, lane, group_key] = spent
+
+    def weigh(self, lane: UUID, weight: int) -> None:
+        """Learn how much of the queue a lane gets, compared with others."""
+        self._weights[lane] = weight
+
+    def load(self, lane: UUID, more: int = 0) -> float:
+        """How much of its part a lane has, with so many more running."""
+        return (self.in_lane(lane) + more) / self._weights.get(lane, 1)
 
     def whole(self, no_lane: UUID) -> Allowance:
         """What the whole queue may start."""
@@ -143,14 +152,14 @@ class Shares:
             hands.setdefault(one.lane, deque()).append(one)
         for lane, hand in hands.items():
             hands[lane] = deque(sorted(hand, key=lambda one: one.seq))
-        turns = [(self.in_lane(lane), order, lane) for order, lane in enumerate(hands)]
+        turns = [(self.load(lane), order, lane, 0) for order, lane in enumerate(hands)]
         heapq.heapify(turns)
         while turns and room > 0:
-            running, order, lane = heapq.heappop(turns)
+            _, order, lane, more = heapq.heappop(turns)
             if (mine := self._next(hands[lane])) is not None:
                 yield mine
                 room -= 1
-                heapq.heappush(turns, (running + 1, order, lane))
+                heapq.heappush(turns, (self.load(lane, more + 1), order, lane, more + 1))
 
     def _next(self, hand: deque[Waiting]) -> Waiting | None:
         while hand and self.lane(hand[0].lane).left > 0:

@@ -103,7 +103,9 @@ begin
       left join tenantry.api_keys on api_keys.org_id = secrets.org_id and api_keys.id = secrets.key_id
       left join tenantry.orgs on orgs.id = api_keys.org_id
       left join tenantry.members on members.org_id = api_keys.org_id and members.user_id = api_keys.created_by
+      -- who left and came back comes back without what was theirs
       left join tenantry.users on users.id = members.user_id
+                              and (api_keys.kind = 'service' or members.joined_at <= api_keys.created_at)
      where secrets.digest = shown
        and coalesce(secrets.ends_at > tenantry.now(), true);
     if not found then

@@ -16,6 +16,7 @@ from tenantry.plans.actions.overrides import Beside, give_override, lift_overrid
 from tenantry.plans.actions.plans import Holding, end_plan, give_plan
 from tenantry.plans.actions.seats import room_for_members
 from tenantry.plans.actions.tables import TABLES
+from tenantry.plans.actions.weights import weigh_orgs
 
 __all__ = [
     "TABLES",
@@ -33,5 +34,6 @@ __all__ = [
     "requires_feature",
     "room_for_members",
     "room_taken",
+    "weigh_orgs",
     "where_plans_are_sold",
 ]

@@ -14,6 +14,7 @@ from tenantry.foundation.permission import HOUSE
 from tenantry.foundation.problems import FieldError, Invalid, NotFound
 from tenantry.foundation.work import SystemWork
 from tenantry.plans.actions.plans import hold_org
+from tenantry.plans.actions.weights import settle_weight
 from tenantry.plans.events import OverrideGiven, OverrideLifted
 from tenantry.plans.models import MOST_VALUE
 from tenantry.plans.problems import BadValue, NothingGiven, UnknownFeature
@@ -64,6 +65,7 @@ async def give_override(
         org_id=org_id, feature_key=feature_key, source=source, value=value, valid_until=valid_until, reason=reason
     )
     await keep_override(work, **asdict(given))
+    await settle_weight(work, org_id)
     work.record(given)
 
 
@@ -73,6 +75,7 @@ async def lift_override(work: SystemWork, *, org_id: UUID, feature_key: str, sou
     await hold_org(work, org_id=org_id)
     if await forget_override(work, org_id=org_id, feature_key=feature_key, source=source) is None:
         raise NothingGiven
+    await settle_weight(work, org_id)
     work.record(OverrideLifted(org_id=org_id, feature_key=feature_key, source=source))
 
 

@@ -13,6 +13,7 @@ from tenantry.foundation.data.sql import run, value
 from tenantry.foundation.permission import HOUSE
 from tenantry.foundation.problems import FieldError, NotFound
 from tenantry.foundation.work import SystemWork, Work
+from tenantry.plans.actions.weights import settle_weight
 from tenantry.plans.events import PlanEnded, PlanGiven
 from tenantry.plans.models import Plan
 from tenantry.plans.problems import NothingGiven, UnknownPlan
@@ -53,6 +54,7 @@ async def give_plan(
         org_id=org_id, plan=found.key, plan_version=found.version, source=source, seats=seats, valid_until=valid_until
     )
     await keep_plan(work, **asdict(given))
+    await settle_weight(work, org_id)
     work.record(given)
     return found
 
@@ -64,6 +66,7 @@ async def end_plan(work: SystemWork, *, org_id: UUID, source: Holding) -> None:
     plan = await forget_plan(work, org_id=org_id, source=source)
     if plan is None:
         raise NothingGiven
+    await settle_weight(work, org_id)
     work.record(PlanEnded(org_id=org_id, plan=plan, source=source))
 
 

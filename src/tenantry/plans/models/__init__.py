@@ -6,6 +6,8 @@ from tenantry.plans.models.catalogue import EVERYTHING, MOST_VALUE, Catalogue, P
 from tenantry.plans.models.entitlements import (
     API_RATE,
     HOLDINGS,
+    JOB_WEIGHT,
+    MOST_WEIGHT,
     OVERRIDES,
     SEATS,
     Entitled,
@@ -23,7 +25,9 @@ __all__ = [
     "API_RATE",
     "EVERYTHING",
     "HOLDINGS",
+    "JOB_WEIGHT",
     "MOST_VALUE",
+    "MOST_WEIGHT",
     "OVERRIDES",
     "SEATS",
     "Catalogue",

@@ -16,6 +16,10 @@ SEATS = "seats"
 """The limit on members and waiting invites."""
 API_RATE = "api_per_minute"
 """The limit on how often a minute an organization may ask."""
+JOB_WEIGHT = "job_weight"
+"""The limit that is none: how much of the job queue an organization gets, compared with one on the default plan."""
+MOST_WEIGHT = 100
+"""How much more of the job queue one organization may get than another."""
 GivenAs = Literal["grant", "subscription", "trial", "override", "add_on"]
 Source = Literal["plan", "trial", "override", "add_on"]
 HOLDINGS: Sequence[GivenAs] = ("grant", "subscription", "trial")
