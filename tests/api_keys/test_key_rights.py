@@ -113,6 +113,42 @@ def _uuid(key: str) -> str:
     return str(uuid_of(key))
 
 
+@pytest.mark.parametrize("how", ["leaves", "is removed"])
+async def test_a_service_key_gains_nothing_when_its_demoted_maker_goes(house: Installation, how: str) -> None:
+    team = await house.team()
+    made = await make(house, team.admin, team.org, "members:read", "members:invite", kind="service")
+    await set_role(house, team.org, team.admin, "member")
+    who, path = (team.admin, "me") if how == "leaves" else (team.owner, team.admin.user_id)
+    assert (await who.delete(f"{team.path}/members/{path}")).status == 204
+    answer = await made.program.post(f"{team.path}/invites", {"email": "eve@example.com", "role": "admin"})
+    assert (answer.status, answer.code) == (403, "forbidden"), answer
+    assert await opens(team, made.program)
+
+
+async def test_a_service_key_whose_maker_left_sees_and_renames_the_organization(house: Installation) -> None:
+    team = await house.team()
+    made = await make(house, team.admin, team.org, "org:read", "org:write", kind="service")
+    assert (await team.admin.delete(f"{team.path}/members/me")).status == 204
+    seen = await made.program.get(team.path)
+    assert (seen.status, seen.json["role"]) == (200, "admin"), seen
+    renamed = await made.program.patch(team.path, {"name": "Renamed"}, headers={"if-match": seen.headers["etag"]})
+    assert (renamed.status, renamed.json["name"], renamed.json["role"]) == (200, "Renamed", "admin"), renamed
+
+
+async def test_a_service_key_gains_nothing_by_passing_to_an_owner(clocked: Installation, clock: HandClock) -> None:
+    house = clocked
+    team = await house.team()
+    made = await make(house, team.admin, team.org, "members:write", kind="service")
+    assert (await team.admin.post("/v1/users/me/closure", {"password": PASSWORD})).status == 200
+    clock.advance(days=31)
+    await _tick(house, "accounts.ask_for_purges")
+    await house.assert_recorded("api_keys.key_passed", key_id=_uuid(made.id))
+    path, headers = f"{team.path}/members/{team.member.user_id}", {"if-match": "*"}
+    answer = await made.program.patch(path, {"role": "owner"}, headers=headers)
+    assert (answer.status, answer.code) == (403, "above_you"), answer
+    assert (await made.program.patch(path, {"role": "admin"}, headers=headers)).status == 200
+
+
 # purging
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -13,9 +14,10 @@ from patience import until
 from tenantry.foundation.answers import KEPT_FOR, LONGEST_KEY, claim_answer, claim_of, fingerprint_of, open_answer
 from tenantry.foundation.call import Actor, Call
 from tenantry.foundation.data.ids import ORG_ID, USER_ID
+from tenantry.foundation.domain import Registry
 from tenantry.foundation.jobs.job import NewJob
 from tenantry.foundation.work import SystemWork
-from tenantry.testing import Client, Installation, Response, Team
+from tenantry.testing import Client, Installation, Response, Team, installed
 from tenantry.testing.installation import PASSWORD
 
 INVITE = {"email": "grace@example.com", "role": "member"}
@@ -91,6 +93,20 @@ async def test_nobody_is_answered_what_somebody_else_was(house: Installation, te
     assert (await sent(house, team), await sent(house, other)) == (2, 1)
 
 
+async def test_an_api_key_is_the_same_caller_with_its_next_secret(house: Installation, team: Team) -> None:
+    given = {"name": "Inviter", "scopes": ["members:invite"]}
+    made = (await team.admin.post(f"{team.path}/api-keys", given)).json
+    rotated = (await team.admin.post(f"{team.path}/api-keys/{made['id']}/rotation")).json
+    old, new = (house.client.signed_in({"access_token": one["secret"]}) for one in (made, rotated))
+    first, again = await invited(old, team, "once"), await invited(new, team, "once")
+    assert (first.status, again.status, again.body) == (201, 201, first.body)
+    assert await sent(house, team) == 1
+    another = (await team.admin.post(f"{team.path}/api-keys", given)).json
+    third = await invited(house.client.signed_in({"access_token": another["secret"]}), team, "once")
+    assert "idempotency-replayed" not in third.headers
+    assert await sent(house, team) == 2
+
+
 async def test_many_at_once_have_one_effect_and_one_answer(house: Installation, team: Team) -> None:
     answers = await asyncio.gather(*(invited(team.admin, team, "once") for _ in range(20)))
     done = [answer for answer in answers if answer.status == 201]
@@ -110,6 +126,12 @@ async def test_who_asks_while_another_process_does_it_is_told_so_soon(house: Ins
         assert (again.status, again.code) == (409, "idempotency_key_in_flight")
         assert time.monotonic() - started < 4
     assert (await invited(team.admin, team, "once")).status == 201
+
+
+async def test_behind_a_pooler_it_is_told_so_as_soon(database_url: str, tmp_path: Path, registry: Registry) -> None:
+    environ = {"TENANTRY_DATABASE_POOLER": "transaction"}
+    async with installed(database_url, tmp_path, registry=registry, environ=environ) as pooled:
+        await test_who_asks_while_another_process_does_it_is_told_so_soon(pooled, await pooled.team())
 
 
 async def test_what_waits_behind_another_request_holds_no_connection(house: Installation, team: Team) -> None:

@@ -35,6 +35,7 @@ STAYS_OPEN = {
     "POST /v1/orgs/{org}/closure": "who does not want to pay ends it",
     "DELETE /v1/orgs/{org}/closure": "closed and opened again it is as restricted as before",
     "POST /v1/orgs/{org}/audit-log/export": "a way to read",
+    "DELETE /v1/orgs/{org}/api-keys/{key}": "a key goes on reading, and one that leaked has to go at once",
 }
 """What changes something and is open in an organization that is restricted; billing says its own."""
 IN_ORGS = [route for route in build_registry().routes if route.in_org]

@@ -10,6 +10,7 @@ import pytest
 from rates_kit import PROXIED, counting, items, left, limited, me
 
 from tenantry.assemble import DOMAINS
+from tenantry.foundation.call import Call
 from tenantry.foundation.domain import Domain, Registry
 from tenantry.foundation.routes import Routes
 from tenantry.foundation.security.api_keys import new_key
@@ -221,6 +222,21 @@ async def test_a_good_api_key_takes_no_turn_of_those_that_are_none(house: Instal
     assert await _junk(house.client, source, 0) == "rate_limited"
 
 
+async def test_a_good_api_key_that_its_organization_refuses_takes_none_either(house: Installation, team: Team) -> None:
+    source, key = source_of(25), _of(house, await _key(team))
+    other = (await team.stranger.post("/v1/orgs", {"name": "Other"})).json["id"]
+    for _ in range(3):
+        answer = await key.get(f"/v1/orgs/{other}/members", headers={"x-forwarded-for": source})
+        assert answer.code == "not_found"
+    given = {"name": "Elsewhere", "scopes": ["members:read"], "addresses": ["192.0.2.0/24"]}
+    elsewhere = (await team.admin.post(f"{team.path}/api-keys", given)).json["secret"]
+    assert await _members(_of(house, elsewhere), team, source) == "address_refused"
+    answer = await house.client.get(
+        "/v1/users/me", headers={"x-forwarded-for": source, "authorization": JUNK.format(number=0)}
+    )
+    assert left(answer)["credentials"] == REFUSED_CREDENTIALS - 1
+
+
 async def test_what_does_not_even_look_like_an_api_key_counts_too(house: Installation, team: Team) -> None:
     source = source_of(23)
     codes = [await _members(_of(house, "tnt_service_live_x"), team, source) for _ in range(REFUSED_CREDENTIALS + 1)]
@@ -410,6 +426,25 @@ costly = Routes("costly")
 async def read_report(work: OrgWork) -> Report:
     """Find something that takes long to find."""
     return Report(found=1)
+
+
+@costly.post("/orgs/{org}/report", requires=ORG_READ, example={"found": 1}, answer_example={"found": 1})
+async def order_report(call: Call, body: Report) -> Report:
+    """Have something found elsewhere."""
+    return body
+
+
+async def test_an_exchange_that_is_answered_again_counts_once(database_url: str, tmp_path: Path) -> None:
+    registry = Registry((*DOMAINS, Domain(name="costly", needs=("orgs",), routes=costly)))
+    async with counting(database_url, tmp_path, registry, API_RATE=str(PEOPLE)) as house:
+        owner = await house.person()
+        org = (await owner.post("/v1/orgs", {"name": "Acme"})).json["id"]
+        headers = {"idempotency-key": "once"}
+        answers = [await owner.post(f"/v1/orgs/{org}/report", {"found": 2}, headers=headers) for _ in range(2)]
+    assert [answer.headers.get("idempotency-replayed") for answer in answers] == [None, "true"]
+    for answer, turns in zip(answers, (1, 2), strict=True):
+        assert answer.headers["ratelimit"].count('"org"') == 1
+        assert left(answer)["org"] in {PEOPLE - turns, PEOPLE - turns + 1}
 
 
 async def test_what_costs_more_takes_more_turns_of_the_person_and_the_organization(

@@ -46,6 +46,7 @@ keys = Fold(
     erasable=("name", "addresses"),
     left_out={
         "org_id": "whose history is folded",
+        "at_most": "what bounds a key since its maker left; who left in which role is in the history of members",
         "last_used_at": "written once a minute at most, and no event: a key is used far more often than it changes",
     },
 )

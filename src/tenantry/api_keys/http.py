@@ -164,7 +164,9 @@ async def change_api_key(work: OrgWork, key: UUID, body: KeyChange, if_match: in
     return _shown(await actions.change_key(work, key_id=key, version=if_match, **changes))
 
 
-@routes.delete("/orgs/{org}/api-keys/{key}", requires=API_KEYS_OWN, ids={"key": API_KEY_ID}, status=204)
+@routes.delete(
+    "/orgs/{org}/api-keys/{key}", requires=API_KEYS_OWN, ids={"key": API_KEY_ID}, status=204, even_restricted=True
+)
 async def revoke_api_key(work: OrgWork, key: UUID) -> None:
     """Revoke an API key, from its next request on; revoking it again says the same."""
     await actions.revoke_key(work, key_id=key)

@@ -19,15 +19,15 @@ from tenantry.orgs.models import (
     Standing,
 )
 
+# `role` is the work's own: whoever made a service key may be no member any more
 org = one(
     Org,
     """
-    select id, name, slug, orgs.version, created_at, purge_at, restricted_from, role
+    select id, name, slug, version, created_at, purge_at, restricted_from, :role::text as role
       from tenantry.orgs
-      join tenantry.members on members.org_id = orgs.id
-     where orgs.id = tenantry.org()
-       and user_id = tenantry.person()
+     where id = tenantry.org()
     """,
+    not_null=("role",),
 )
 
 orgs_by_name = many(

@@ -44,13 +44,16 @@ class Passed(msgspec.Struct, frozen=True):
     version: int
 
 
-# where no owner is left nothing is: the organization is closed, and what it has goes with it
+# they gain nothing by their heir; where no owner is left nothing is: the organization is closed, and what it has goes
+# with it
 pass_service_keys = many(
     Passed,
     """
     update tenantry.api_keys
-       set created_by = heir.user_id, version = api_keys.version + 1
+       set created_by = heir.user_id, version = api_keys.version + 1,
+           at_most = case when 'member' in (maker.role, api_keys.at_most) then 'member' else 'admin' end
       from tenantry.orgs
+      left join tenantry.members as maker on maker.org_id = orgs.id and maker.user_id = :user_id
      cross join lateral (
            select members.user_id
              from tenantry.members

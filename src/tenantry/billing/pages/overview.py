@@ -62,7 +62,7 @@ async def billing_page(call: Call, query: CameBack) -> Values:
         sheet = await actions.read_overview(work)
         bills, _ = await queries.invoices.read(work, ListQuery(order="-created_at", limit=BILLS))
         had_trial = bool(await queries.had_trial(work, org_id=work.org))
-        org = await orgs.org(work)
+        org = await orgs.org(work, role=work.role)
     return {
         "org": org.name,
         "place": place_of(org.id),

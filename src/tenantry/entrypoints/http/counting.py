@@ -9,10 +9,11 @@ from __future__ import annotations
 from tenantry.entrypoints.http.arrival import Arrival
 from tenantry.entrypoints.http.credential import authenticate
 from tenantry.foundation.call import Actor
-from tenantry.foundation.problems import Problem, Unauthenticated
+from tenantry.foundation.problems import NotFound, Problem, Unauthenticated
+from tenantry.foundation.refusals import OrgClosed, PaymentNeeded
 from tenantry.foundation.routes import Route
 from tenantry.foundation.runtime import Runtime
-from tenantry.foundation.security.known_keys import KeyRefused
+from tenantry.foundation.security.known_keys import AddressRefused, KeyRefused
 from tenantry.foundation.security.limits import RateLimited, is_loopback, network
 from tenantry.foundation.security.rates.counted import Policy
 from tenantry.foundation.security.rates.of_orgs import rate_of
@@ -22,6 +23,8 @@ from tenantry.foundation.work import OrgWork, PersonWork
 
 Headers = list[tuple[bytes, bytes]]
 LIMIT, POLICY = b"ratelimit", b"ratelimit-policy"
+# what the gate of an organization says of a key that it has looked up, and found alive
+OF_GOOD_KEYS = (AddressRefused, NotFound, OrgClosed, PaymentNeeded)
 
 
 def count_source(runtime: Runtime, arrival: Arrival) -> None:
@@ -53,9 +56,7 @@ async def count_org(work: OrgWork | PersonWork, route: Route, arrival: Arrival) 
     rates = work.runtime.rates
     if not rates.counts or not isinstance(work, OrgWork):
         return
-    if arrival.unproven:
-        arrival.unproven = False
-        rates.give_back([(rates.credentials, network(arrival.source))])
+    _give_back_laid_by(work.runtime, arrival)
     heard = await rate_of(work)
     if heard.policy is None or not (heard.said or not _spared(work.runtime, arrival)):
         return
@@ -67,7 +68,9 @@ async def count_org(work: OrgWork | PersonWork, route: Route, arrival: Arrival) 
 
 
 def count_refusal(runtime: Runtime, arrival: Arrival, problem: Problem) -> None:
-    """Count an API key that its organization turned out not to know."""
+    """Count an API key that its organization turned out not to know; one that is refused as what it is was good."""
+    if isinstance(problem, OF_GOOD_KEYS):
+        _give_back_laid_by(runtime, arrival)
     if not isinstance(problem, KeyRefused) or arrival.key is None:
         return
     if arrival.unproven:
@@ -110,6 +113,12 @@ def _lay_by(runtime: Runtime, arrival: Arrival, key: bytes) -> None:
         _count_credential(runtime, arrival)
         arrival.counted.pop()
         arrival.unproven = True
+
+
+def _give_back_laid_by(runtime: Runtime, arrival: Arrival) -> None:
+    if arrival.unproven:
+        arrival.unproven = False
+        runtime.rates.give_back([(runtime.rates.credentials, network(arrival.source))])
 
 
 def _count_credential(runtime: Runtime, arrival: Arrival) -> None:

@@ -128,15 +128,29 @@ async def _remember(route: Route, call: Call, problem: Problem, org: UUID | None
 
 async def _perform_once(route: Route, call: Call, given: dict[str, Any], arrival: Arrival, once: Once) -> Reply:
     """The reply to a request under a key: worked out, or the one that was given before."""
+    once.asked_by(call.actor.person, await _key_shown(call, given))
     async with once.alone():
         try:
             reply: Reply = await _perform(route, call, dict(given), arrival, once)
         except AnswerKept:
             async with _opened(OrgWork if route.in_org else PersonWork, call, given, reading=True) as work:
-                await count_org(work, route, arrival)
+                if route.work is not None:
+                    # an exchange was counted on the way to it
+                    await count_org(work, route, arrival)
                 work.require(route.requires)
                 reply = await once.again(work)
     return reply
+
+
+async def _key_shown(call: Call, given: dict[str, Any]) -> UUID | None:
+    """The API key whose secret was shown."""
+    if call.key is None:
+        return None
+    if (facts := call.runtime.known_keys.get(call.key)) is not None:
+        return facts.id
+    # one that this process has not met: its organization says which it is
+    async with OrgWork(call, given["org"], reading=True) as work:
+        return work.call.actor.key
 
 
 async def _perform(route: Route, call: Call, given: dict[str, Any], arrival: Arrival, once: Once | None = None) -> Any:

@@ -68,9 +68,10 @@ class AnswerLost(Conflict):
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """What is asked under a key: by whom and where, as a digest, and what exactly, as another."""
+    """What is asked under a key: where, and what exactly, as a digest."""
 
-    claim: UUID
+    org: str
+    key: str
     fingerprint: bytes
 
 
@@ -83,22 +84,23 @@ def asked_once(route: Route, call: Call, arrival: Arrival, scope: dict[str, Any]
         raise Malformed(f"An idempotency key is 1 to {LONGEST_KEY} visible ASCII characters.")
     path, match = scope["path"], arrival.headers.get(b"if-match", b"")
     org = scope["path_params"]["org"] if route.in_org else ""
-    return Asked(
-        claim_of(org, call.actor.person, call.key, key),
-        fingerprint_of(arrival.method, path, scope["query_string"], match, arrival.body),
-    )
+    return Asked(org, key, fingerprint_of(arrival.method, path, scope["query_string"], match, arrival.body))
 
 
 class Once:
-    """One request under a key: what it asks, and how an answer to it is written."""
+    """One request under a key: what it asks, and how an answer to it is written.
+
+    `claim` is what a work says at its opening, so that it is done once.
+    """
+
+    claim: UUID
 
     def __init__(self, route: Route, call: Call, asked: Asked, written: Callable[[Any], Reply]) -> None:
         self._route, self._call, self._asked, self._written = route, call, asked, written
 
-    @property
-    def claim(self) -> UUID:
-        """What a work says at its opening, so that it is done once."""
-        return self._asked.claim
+    def asked_by(self, person: UUID | None, key: UUID | None) -> None:
+        """Say who asks: a person, or an API key, which stays the same when its secret changes."""
+        self.claim = claim_of(self._asked.org, person, key, self._asked.key)
 
     @asynccontextmanager
     async def alone(self) -> AsyncIterator[None]:

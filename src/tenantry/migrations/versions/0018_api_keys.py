@@ -19,12 +19,14 @@ create table tenantry.api_keys (
     revoked_at   timestamptz,
     version      integer     not null default 1,
     last_used_at timestamptz,
+    at_most      text        constraint known_api_key_bound check (at_most in ('member', 'admin')),
     constraint api_keys_key primary key (org_id, id)
 );
 comment on table tenantry.api_keys is 'what lets programs act in an organization; a personal one ends with its person';
 comment on column tenantry.api_keys.scopes is 'the names of the permissions that it holds at most';
 comment on column tenantry.api_keys.addresses is 'networks that it may be used from; none: from everywhere';
 comment on column tenantry.api_keys.created_by is 'whose rights bound its own';
+comment on column tenantry.api_keys.at_most is 'the role that bounds it since its maker left; null: nobody left';
 create index api_keys_by_age on tenantry.api_keys (org_id, created_at, id);
 create index api_keys_of_person on tenantry.api_keys (created_by);
 create index api_keys_by_end on tenantry.api_keys (least(expires_at, revoked_at))
@@ -47,6 +49,24 @@ comment on column tenantry.api_key_secrets.digest is 'SHA-256 of the key as it i
 comment on column tenantry.api_key_secrets.ends_at is 'null: as long as the key';
 """
 
+# A service key outlives its maker's membership with no more than it had: whoever was demoted and then leaves, or is
+# removed, gives it nothing back by that, nor does whoever it passes to.
+BOUNDS = """
+create function tenantry.keep_bounds() returns trigger language plpgsql as $$
+begin
+    update tenantry.api_keys
+       set at_most = case when 'member' in (old.role, at_most) then 'member' else 'admin' end
+     where org_id = old.org_id
+       and created_by = old.user_id
+       and kind = 'service';
+    return null;
+end
+$$;
+comment on function tenantry.keep_bounds() is 'what a service key may do is at most what it could when its maker left';
+create trigger bounds_are_kept after delete on tenantry.members
+    for each row execute function tenantry.keep_bounds();
+"""
+
 # A key says itself which organization it is of: that may be read of the one that is presented, and of no other.
 WALLS = """
 create function tenantry.presented() returns bytea language sql stable parallel safe as $$
@@ -58,7 +78,7 @@ alter table tenantry.api_keys force row level security;
 create policy in_org on tenantry.api_keys to tenantry_app using (org_id = (select tenantry.org()));
 create policy house on tenantry.api_keys to tenantry_system using (true);
 grant select, insert (org_id, id, kind, name, scopes, addresses, created_by, expires_at),
-      update (name, scopes, addresses, expires_at, revoked_at, version) on tenantry.api_keys to tenantry_app;
+      update (name, scopes, addresses, expires_at, revoked_at, version, at_most) on tenantry.api_keys to tenantry_app;
 grant select, insert, update, delete on tenantry.api_keys to tenantry_system;
 
 alter table tenantry.api_key_secrets enable row level security;
@@ -93,7 +113,7 @@ declare
 begin
     perform set_config('tenantry.person', '', true), set_config('tenantry.org', place::text, true),
             set_config('tenantry.presented', encode(shown, 'hex'), true);
-    select secrets.org_id as home, api_keys.kind, api_keys.created_by, members.role,
+    select secrets.org_id as home, api_keys.kind, api_keys.created_by, members.role, api_keys.at_most,
            tenantry.stamp_of(api_keys) as stamp,
            api_keys.revoked_at is null and coalesce(api_keys.expires_at > tenantry.now(), true) as alive,
            users.id is not null and users.disabled_at is null and users.closed_at is null as person_there,
@@ -122,8 +142,9 @@ begin
     end if;
     -- what it makes is its maker's, by every default that names a person; what it may do is not
     perform set_config('tenantry.person', authority.created_by::text, true);
-    -- a service key whose maker has left has at most the rights of an admin
-    bounds := case coalesce(authority.role, 'admin') when 'member' then 1 when 'admin' then 2 else 3 end;
+    -- a service key whose maker has left has at most the rights of an admin, and no more than it had until then
+    bounds := least(case coalesce(authority.role, 'admin') when 'member' then 1 when 'admin' then 2 else 3 end,
+                    case authority.at_most when 'member' then 1 when 'admin' then 2 else 3 end);
     return query select true
                    from generate_series(1, case when authority.stamp = known then bounds else bounds + 3 end);
 end
@@ -134,5 +155,5 @@ comment on function tenantry.enter_key(uuid, uuid, uuid, uuid, boolean, boolean)
 
 
 def upgrade() -> None:
-    for part in (KEYS, WALLS, GATE):
+    for part in (KEYS, BOUNDS, WALLS, GATE):
         op.execute(part)

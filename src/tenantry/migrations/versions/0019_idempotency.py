@@ -19,7 +19,7 @@ create table tenantry.kept_answers_1 partition of tenantry.kept_answers for valu
 create table tenantry.kept_answers_2 partition of tenantry.kept_answers for values in (2);
 comment on table tenantry.kept_answers is 'what was answered to requests with an Idempotency-Key, for a day';
 comment on column tenantry.kept_answers.slot is 'the day, counted since 1970 in UTC, modulo three';
-comment on column tenantry.kept_answers.digest is 'of organization, credential and key';
+comment on column tenantry.kept_answers.digest is 'of organization, caller and key';
 comment on column tenantry.kept_answers.sealed is 'what was asked, and answered; null while it is worked out';
 
 create function tenantry.asked() returns uuid language sql stable parallel safe as $$
@@ -48,7 +48,8 @@ alter table tenantry.kept_answers_2 force row level security;
 """
 
 # Said in the opening words of a transaction: it costs no round trip. Who asks the same meanwhile waits for its commit,
-# as long as for any lock. What was begun and not answered within the patience was left by a process that died.
+# as long as for any lock, also behind a pooler, whose sessions have no limits of ours. What was begun and not answered
+# within the patience was left by a process that died.
 CLAIMING = """
 create function tenantry.kept_answer(claimed uuid, out at timestamptz, out sealed bytea)
     returns setof record
@@ -67,7 +68,7 @@ end
 $$;
 
 create function tenantry.claim_answer(claimed uuid) returns void
-    language plpgsql volatile parallel unsafe as $$
+    language plpgsql volatile parallel unsafe set lock_timeout = '2s' as $$
 declare
     kept record;
 begin

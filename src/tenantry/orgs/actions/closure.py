@@ -73,7 +73,7 @@ async def close_org(work: OrgWork, *, slug: str) -> Org:
     work.record(
         OrgClosed(org_id=work.org, user_id=work.person, purge_at=closing.purge_at, version_after=closing.version)
     )
-    return await queries.org(work)
+    return await queries.org(work, role=work.role)
 
 
 set_open = run("""
@@ -92,7 +92,7 @@ async def reopen_org(work: OrgWork, *, slug: str) -> Org:
     if closure.purge_began_at is not None:
         raise PurgeBegun
     await set_open(work)
-    org = await queries.org(work)
+    org = await queries.org(work, role=work.role)
     work.record(OrgReopened(org_id=work.org, user_id=work.person, version_after=org.version))
     return org
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from tenantry.foundation.action import action
 from tenantry.foundation.data.sql import maybe, one, run
 from tenantry.foundation.events.details import Details
-from tenantry.foundation.permission import HOUSE, Role
+from tenantry.foundation.permission import HOUSE, Role, rank
 from tenantry.foundation.problems import FieldError, Invalid, NotFound, VersionMismatch
 from tenantry.foundation.question import Question, nothing
 from tenantry.foundation.work import OrgWork, SystemWork
@@ -89,8 +89,11 @@ async def _standings(work: OrgWork, user_id: UUID) -> tuple[Standing, Standing]:
     held = {one.user_id: one for one in await queries.standings_for_update(work, user_ids=[work.person, user_id])}
     if user_id not in held or (work.person not in held and work.call.key is None):
         raise NotFound
-    # whoever made a service key may have left: it goes on with rights of its own
-    return held.get(work.person) or Standing(work.person, work.role, 0), held[user_id]
+    own = held.get(work.person)
+    if own is None or (work.call.key is not None and rank(work.role) < rank(own.role)):
+        # whoever made a service key may have left, and whoever it passed to may be more than bounds it
+        own = Standing(work.person, work.role, 0)
+    return own, held[user_id]
 
 
 async def _promoted(work: OrgWork, standing: Standing, role: Role) -> Member:

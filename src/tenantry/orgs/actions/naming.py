@@ -130,15 +130,13 @@ change = maybe(
            slug = coalesce(:slug, orgs.slug),
            version = orgs.version + 1,
            updated_at = tenantry.now()
-      from tenantry.members,
-           (select name, slug from tenantry.orgs where id = tenantry.org() for no key update) as before
+      from (select name, slug from tenantry.orgs where id = tenantry.org() for no key update) as before
      where id = tenantry.org()
        and orgs.version = coalesce(:version, orgs.version)
-       and members.org_id = orgs.id
-       and members.user_id = tenantry.person()
- returning id, orgs.name, orgs.slug, orgs.version, created_at, purge_at, restricted_from, role,
+ returning id, orgs.name, orgs.slug, orgs.version, created_at, purge_at, restricted_from, :role::text as role,
            before.name as name_was, before.slug as slug_was
     """,
+    not_null=("role",),
 )
 
 
@@ -148,7 +146,7 @@ async def change_org(
 ) -> Org:
     """Rename an organization; whoever looks for one of its latest slugs still finds it."""
     freed = [] if slug is None else await _rename(work, _good(slug))
-    org = await change(work, name=name, slug=slug, version=version)
+    org = await change(work, name=name, slug=slug, version=version, role=work.role)
     if org is None:
         raise VersionMismatch
     fields = tuple(field for field, given in {"name": name, "slug": slug}.items() if given is not None)

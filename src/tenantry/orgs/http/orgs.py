@@ -73,7 +73,7 @@ async def create_org(work: PersonWork, body: NewOrg) -> Versioned[OrgView]:
 @routes.get("/orgs/{org}", requires=ORG_READ, answer_example=ACME, even_closed=True)
 async def org(work: OrgWork) -> Versioned[OrgView]:
     """An organization."""
-    found = await queries.org(work)
+    found = await queries.org(work, role=work.role)
     return Versioned(await org_view(work, found), found.version)
 
 
