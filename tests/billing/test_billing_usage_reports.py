@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -136,6 +137,35 @@ async def test_what_stripe_may_have_forgotten_is_not_said_again(shop: Shop) -> N
     shop.clock.advance(hours=23)
     assert await exchanges.report_usage_to_stripe(shop.call) == 0
     assert told(shop) == []
+
+
+async def test_what_was_never_said_is_said_however_long_stripe_is_away(shop: Shop) -> None:
+    one, other = await customer(shop), await customer(shop)
+    await use(shop, one, 5)
+    await use(shop, other, 5)
+    shop.clock.advance(hours=2)
+    shop.stripe.faults.order(Fault(CUT, times=99, path=PATH))
+    for _ in range(3):
+        with pytest.raises(stripe.Unreachable):
+            await exchanges.report_usage_to_stripe(shop.call)
+        shop.clock.advance(hours=9)
+    shop.stripe.faults.clear()
+    await exchanges.report_usage_to_stripe(shop.call)
+    # of the one that was said nobody knows
+    assert told(shop) == [5]
+
+
+async def test_while_stripe_is_away_no_more_is_begun_than_it_is_told_at_once(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules[actions.begin_usage_reports.__module__], "REPORTED_AT_ONCE", 1)
+    for team in (await customer(shop), await customer(shop)):
+        await use(shop, team, 5)
+    shop.clock.advance(hours=2)
+    for _ in range(2):
+        async with house_work(shop) as work:
+            assert len(await actions.begin_usage_reports(work)) == 1
+    assert len(await shop.house.rows("select from tenantry.usage_reports")) == 1
 
 
 async def test_what_stripe_refuses_is_kept_with_the_reason(shop: Shop) -> None:

@@ -83,6 +83,8 @@ async def test_a_flag_is_made_ruled_and_seen_by_a_running_server(house: Installa
         (("set", "--key", "gone", "--kind", "string"), 2, "a string needs --variants"),
         (("set", "--key", "gone", "--kind", "string", "--variants", "{", "--default", "a"), 2, "--variants:"),
         (("set", "--key", "gone", "--kind", "string", "--variants", '{"a": 1}', "--default", "a"), 1, "is no string"),
+        (("set", "--key", "there", "--variants", '{"on": ' + "[" * 20_000), 2, "nested too deep"),
+        (("set", "--key", "there", "--description", "\udcff"), 1, "no Unicode"),
         (("set", "--key", "there", "--kind", "string"), 2, "--kind is boolean and stays it"),
         (("set", "--key", "there", "--team", "Ada Lovelace"), 2, "team"),
         (("set", "--key", "there", "--expires", "soon"), 2, "--expires is a moment"),

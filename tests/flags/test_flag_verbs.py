@@ -162,6 +162,7 @@ def rule(**rest: Any) -> dict[str, Any]:
         ({"kind": "number", "variants": {"on": float("nan"), "off": 0}}, "larger than a reader"),
         ({"kind": "string", "variants": {"on": "x" * 70_000, "off": ""}}, "longer than 65536"),
         ({"kind": "string", "variants": {"on": "a\0b", "off": ""}}, "NUL"),
+        ({"description": "\udcff"}, "no Unicode"),
         (rule(variant="gone"), "there is no variant gone"),
         (rule(variant=None), "rule 1 gives either a variant or a split"),
         (rule(split=[{"variant": "on", "weight": 1}]), "rule 1 gives either a variant or a split"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import sys
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +14,7 @@ from uuid import UUID
 import pytest
 from rationed import (
     CALLS,
+    PLANS,
     RUNS,
     InJob,
     differing,
@@ -23,6 +26,7 @@ from rationed import (
     posted,
     quotas,
     rationing,
+    registry,
     told,
     uuid_of,
 )
@@ -33,10 +37,10 @@ from tenantry.foundation.events.folding import fold
 from tenantry.foundation.jobs.job import NewJob
 from tenantry.foundation.work import SystemWork
 from tenantry.plans import actions as plans
-from tenantry.testing import Client, Databases, HandClock, Installation
+from tenantry.testing import Client, Databases, HandClock, Installation, installed
 from tenantry.usage import actions as usage
 from tenantry.usage.actions import quotas as metering
-from tenantry.usage.models import month_of
+from tenantry.usage.models import Period, month_of
 from tenantry.usage.problems import QuotaReached
 
 
@@ -344,6 +348,24 @@ async def test_who_was_free_when_a_limit_came_is_counted_by_it(
     assert await _used(owner, org) == 60
 
 
+async def test_what_is_used_under_a_plan_file_without_the_limit_counts_once_it_is_back(
+    house: Installation, tmp_path: Path
+) -> None:
+    owner, org = await founded(house)
+    assert await _use(owner, org, quantity=60) == 204
+    without = PLANS.replace('runs = "Runs a period"', "").replace('soft = ["runs", "things"]', "")
+    (tmp_path / "plans.toml").write_text(re.sub(r"runs = \d+, ", "", without))
+    environ = {"TENANTRY_PLAN_FILE": str(tmp_path / "plans.toml")}
+    async with (
+        installed(house.runtime.database.url, tmp_path, registry=registry(), environ=environ) as other,
+        SystemWork(org_call(other.runtime, uuid_of(org)), reason="a test") as work,
+    ):
+        await use(work, RUNS, quantity=30)
+    assert await _used(owner, org) == 90
+    assert [await _use(owner, org, quantity=11), await _use(owner, org, quantity=10)] == [402, 204]
+    assert not await differing(house, "runs", "runs")
+
+
 async def test_a_change_of_plan_moves_features_limits_and_quotas_in_one_commit(house: Installation) -> None:
     owner, org = await founded(house)
     await _use(owner, org, quantity=100)
@@ -369,7 +391,86 @@ async def test_a_change_of_plan_moves_features_limits_and_quotas_in_one_commit(h
     assert await _use(owner, org) == 204
 
 
+async def test_what_a_work_used_before_there_was_a_limit_counts_as_well(house: Installation) -> None:
+    owner, org = await founded(house)
+    await give(house, org, "endless")
+    async with await member_work(house, owner, org) as work:
+        await use(work, RUNS, quantity=90)
+        await give(house, org, "free")
+        await use(work, RUNS, quantity=5)
+    assert await _used(owner, org) == 95
+    assert not await differing(house, "runs", "runs")
+
+
+async def _billed_from(monkeypatch: pytest.MonkeyPatch, period: Period | None) -> None:
+    async def billed(work: Work, org_id: UUID, at: datetime | None = None) -> Period:
+        moment = at or work.runtime.clock.now()
+        return period if period is not None and period.holds(moment) else month_of(moment)
+
+    for module in ("quotas", "balances", "crossings"):
+        monkeypatch.setattr(sys.modules[f"tenantry.usage.actions.{module}"], "period_of", billed)
+
+
+async def test_a_period_that_comes_and_goes_within_a_month_leaves_no_counter_behind(
+    timed: Installation, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began = clock.now.replace(day=10, hour=10, minute=30, second=0, microsecond=0)
+    clock.set(began)
+    owner, org = await founded(timed)
+    assert await _use(owner, org, quantity=50) == 204
+    await _billed_from(monkeypatch, Period(began, began + timedelta(minutes=3)))
+    clock.advance(minutes=1)
+    assert await _use(owner, org, quantity=45) == 204
+    assert await _used(owner, org) == 95
+    # and the month again
+    clock.advance(minutes=3)
+    assert await _used(owner, org) == 95
+    assert [await _use(owner, org, quantity=6), await _use(owner, org, quantity=5)] == [402, 204]
+    assert not await differing(timed, "runs", "runs")
+
+
+async def test_who_begins_to_count_another_period_waits_for_those_who_use_in_the_one_before(
+    house: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, org = await founded(house)
+    began = datetime.now(UTC) - timedelta(minutes=1)
+    assert await _use(owner, org, quantity=10) == 204
+    async with await member_work(house, owner, org) as slow:
+        await use(slow, RUNS, quantity=50)
+        await _billed_from(monkeypatch, Period(began, began + timedelta(days=30)))
+        first = asyncio.create_task(_use(owner, org, quantity=50))
+        async with asyncio.timeout(10):
+            while not await house.rows("select from pg_locks where not granted"):
+                assert not first.done(), await first
+    assert await first == 402
+    assert await _used(owner, org) == 60
+
+
 # what comes from outside
+
+
+async def test_what_only_comes_from_outside_reaches_shares_of_a_limit_too(house: Installation) -> None:
+    owner, org = await founded(house)
+    for key, quantity in (("one", 40), ("two", 20), ("three", 25)):
+        events = [{"meter": "runs", "quantity": quantity, "key": key}]
+        assert (await owner.post(f"/v1/orgs/{org}/usage", {"events": events})).status == 200
+    assert await told(house, org, "runs") == [(50, 100), (80, 100)]
+    assert await _used(owner, org) == 85
+    assert not await differing(house, "runs", "runs")
+
+
+async def test_a_report_tells_what_is_reached_in_the_period_that_it_is_only(
+    house: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, org = await founded(house)
+    assert await _use(owner, org, quantity=49) == 204
+    began = datetime.now(UTC)
+    await _billed_from(monkeypatch, Period(began, began + timedelta(days=30)))
+    assert await _use(owner, org) == 204
+    for key in ("one", "two"):
+        events = [{"meter": "runs", "quantity": 30, "key": key}]
+        assert (await owner.post(f"/v1/orgs/{org}/usage", {"events": events})).status == 200
+    assert await told(house, org, "runs") == [(50, 100)]
 
 
 async def test_what_is_reported_from_outside_counts_and_is_never_refused(house: Installation) -> None:
@@ -410,6 +511,30 @@ async def test_uses_and_reports_at_once_leave_counters_and_rows_equal(house: Ins
         )
     assert set(answers) <= {200, 204}, answers
     assert await _used(owner, org) == await _metered(house, org)
+    assert not await differing(house, "runs", "runs")
+
+
+async def test_a_counter_ends_where_every_sum_does_and_goes_on_being_answered(timed: Installation) -> None:
+    owner, org = await founded(timed)
+    await give(timed, org, "soft")
+    assert await _use(owner, org) == 204
+    await timed.rows("update tenantry.usage_counters set used = 9007199254740990 returning used")
+    for key in ("one", "two"):
+        events = [{"meter": "runs", "quantity": 10**12, "key": key}]
+        assert (await owner.post(f"/v1/orgs/{org}/usage", {"events": events})).status == 200
+    assert await _use(owner, org, quantity=10**12) == 204
+    assert await _used(owner, org) == 2**53 - 1
+
+
+@pytest.mark.parametrize("quantity", [-5, 10**12 + 1])
+async def test_what_no_event_of_usage_holds_is_counted_by_no_quota(house: Installation, quantity: int) -> None:
+    owner, org = await founded(house)
+    await give(house, org, "soft")
+    async with await member_work(house, owner, org) as work:
+        await use(work, RUNS, quantity=7)
+        with pytest.raises(ValueError, match="counted from 0"):
+            await use(work, RUNS, quantity=quantity)
+    assert await _used(owner, org) == 7
     assert not await differing(house, "runs", "runs")
 
 

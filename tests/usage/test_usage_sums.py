@@ -29,10 +29,12 @@ from metered import (
 )
 
 from tenantry.foundation.call import Actor, Call
+from tenantry.foundation.data import database
 from tenantry.foundation.data.ids import ORG_ID
 from tenantry.foundation.data.pool import DatabaseUnavailable
+from tenantry.foundation.data.sql import value
 from tenantry.testing import Client, HandClock, Installation
-from tenantry.usage import actions, cli, exchanges
+from tenantry.usage import actions, cli, exchanges, queries
 from tenantry.usage.models import Period
 
 START = datetime(2026, 5, 10, 12, 30, tzinfo=UTC)
@@ -323,6 +325,43 @@ async def _something(
             BILLED.pop(org_uuid(org), None)
 
 
+@pytest.mark.parametrize("folded", [True, False])
+@pytest.mark.parametrize("edges", [(0, 0), (0, 30), (30, 0), (30, 30), (31, 59)])
+async def test_what_was_used_between_two_moments_counts_once_wherever_in_an_hour_they_lie(
+    house: Installation, clock: HandClock, edges: tuple[int, int], *, folded: bool
+) -> None:
+    _, org = await founded(house)
+    first = clock.now.replace(minute=edges[0])
+    for minutes in (0, 30, 90, 150):
+        clock.set(START + timedelta(minutes=minutes))
+        await use(house, org, 10 ** minutes.bit_length())
+    if folded:
+        await fold(house)
+    until = first.replace(hour=15, minute=edges[1])
+    async with house_work(house) as work:
+        given = {"org_id": org_uuid(org), "meters": ["letters"], "starts": [first], "ends": [until]}
+        [counted] = await queries.used_of_each(work, **given)
+    within = [minutes for minutes in (0, 30, 90, 150) if first <= START + timedelta(minutes=minutes) < until]
+    assert counted == sum(10 ** minutes.bit_length() for minutes in within)
+
+
+slowly = value(str, "select pg_sleep(0.6)::text")
+
+
+async def test_a_proof_is_waited_for_longer_than_any_other_answer(
+    house: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "ANSWERED_WITHIN", 0.2)
+    house.runtime.database.pool.forget_idle()
+    call = Call(house.runtime, Actor("cli"), "a-proof")
+    async with exchanges.ProvingWork(call, reason="a test", reading=True) as work:
+        await slowly(work)
+    with pytest.raises(DatabaseUnavailable):
+        async with house_work(house) as other:
+            await slowly(other)
+    house.runtime.database.pool.forget_idle()
+
+
 async def test_a_difference_is_found_and_named(house: Installation, capsys: pytest.CaptureFixture[str]) -> None:
     (_, one), (_, other) = await founded(house), await founded(house)
     await use(house, one, 5)
@@ -386,6 +425,24 @@ async def test_sums_and_keys_are_let_go_in_time_and_what_is_billed_is_kept(
     await let_go(house)
     assert await counts(house) == {"minutes": 0, "hours": 0, "totals": 1, "keys": 0}
     assert await differences(house) == []
+
+
+async def test_a_key_that_begins_anew_while_old_ones_are_let_go_is_kept(house: Installation, clock: HandClock) -> None:
+    _, org = await founded(house)
+    async with work_in(house, org) as work:
+        work.meter(LETTERS, 1, key="again")
+    clock.advance(days=36)
+    async with house_work(house) as other:
+        # what a use of it does, before its commit
+        await other.connection.execute(
+            "update tenantry.usage_keys set at = tenantry.now() where at <= tenantry.now() - interval '35 days'"
+        )
+        pruning = asyncio.create_task(let_go(house))
+        async with asyncio.timeout(10):
+            while not await house.rows("select from pg_locks where not granted"):
+                assert not pruning.done()
+    await pruning
+    assert (await counts(house))["keys"] == 1
 
 
 async def let_go(house: Installation) -> None:

@@ -288,7 +288,7 @@ unheard_reports = many(
        and meter = any (:meters::text[])
        and gone_at is null
        and (livemode or not :live)
-     order by asked_at, hour
+     order by asked_at, hour, id
      limit :most
     """,
 )

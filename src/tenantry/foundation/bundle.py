@@ -215,6 +215,10 @@ class Bundle:
         if all(kept[-1] != digest for kept in self.keyed_usage):
             self.keyed_usage.append((*row, key, digest))
 
+    def unwritten(self, org: UUID, meter: str) -> int:
+        """How much an organization used of a meter that nobody can read yet."""
+        return sum(row[2] for row in (*self.usage, *self.keyed_usage) if row[:2] == (org, meter))
+
     def add_answer(self, answer: NewAnswer) -> None:
         """Keep the answer to what is done."""
         self.answers.append((answer.claim, answer.sealed))

@@ -75,6 +75,7 @@ async def months_at_start(runtime: Runtime) -> None:
 class MonthWork(SystemWork):
     """The making or dropping of one month."""
 
+    patience = 31.0
     __slots__ = ()
 
     def context(self) -> str:

@@ -47,6 +47,8 @@ class Work:
     rights: ClassVar[frozenset[Permission]] = frozenset({ANYONE})
     metered: ClassVar[bool] = False
     of_one_org: ClassVar[bool] = False
+    # seconds that its statements are waited for, where that is longer than for others
+    patience: ClassVar[float | None] = None
     __slots__ = (
         "_after", "_bundle", "_consumed", "_may_record", "_session", "call", "connection", "reading", "runtime",
     )  # fmt: skip
@@ -124,6 +126,10 @@ class Work:
             raise TypeError(f"the meter {meter.key} has a quota: `use` counts what is used of it")
         check_usage(quantity, key)
         self._bundle.add_usage(org, meter, quantity, key, self.call)
+
+    def unwritten(self, org: UUID, meter: str) -> int:
+        """How much was said here of what an organization used, and is not written yet."""
+        return self._bundle.unwritten(org, meter)
 
     def keep_answer(self, answer: NewAnswer) -> None:
         """Keep what is answered to this, in this commit, for whoever asks again under the same key."""

@@ -33,6 +33,7 @@ class Proof(msgspec.Struct):
 class ProvingWork(SystemWork):
     """One look at sums and all of their events, which takes as long as it takes."""
 
+    patience = 601.0
     __slots__ = ()
 
     def context(self) -> str:

@@ -156,8 +156,9 @@ _BETWEEN = """
     select quantity
       from tenantry.usage_events
      where org_id = {org_id} and meter = {meter} and at >= {start} and at < {end} and not {tail}
-       and (date_trunc('hour', {start}, 'UTC') <> {start} or date_trunc('hour', {end}, 'UTC') <> {end})
-       and (at < date_trunc('hour', {start}, 'UTC') + interval '1 hour' or at >= date_trunc('hour', {end}, 'UTC'))
+       and (at >= date_trunc('hour', {end}, 'UTC')
+            or date_trunc('hour', {start}, 'UTC') <> {start}
+               and at < date_trunc('hour', {start}, 'UTC') + interval '1 hour')
 """
 
 

@@ -41,7 +41,7 @@ from tenantry.billing.actions.reconciling import (
     replay_orphans,
     take_place,
 )
-from tenantry.billing.actions.reporting import begin_usage_reports, settle_usage_report
+from tenantry.billing.actions.reporting import begin_usage_reports, put_off_usage_reports, settle_usage_report
 from tenantry.billing.actions.tables import ORG_TABLES, TABLES
 
 __all__ = [
@@ -74,6 +74,7 @@ __all__ = [
     "mend_rows",
     "offered",
     "policy_of",
+    "put_off_usage_reports",
     "read_checkout",
     "read_overview",
     "refuse_second",

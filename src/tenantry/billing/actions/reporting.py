@@ -52,13 +52,28 @@ heard = run("""
 """)
 
 
+put_off = run("""
+    update tenantry.usage_reports
+       set asked_at = tenantry.now()
+     where id = any (:ids::uuid[])
+       and heard_at is null
+""")
+
+
 @action(requires=HOUSE)
 async def begin_usage_reports(work: SystemWork) -> Sequence[UsageReport]:
-    """Keep what Stripe is to be told of, and say all that it has not heard yet."""
+    """Keep what Stripe is to be told of, no more than it is told at once, and say all that it has not heard yet."""
     live = work.runtime.section(BillingSettings).live
     meters = [meter.key for meter in work.runtime.meters.values() if meter.stripe_event]
-    await begin(work, meters=meters, live=live, over=HOUR_IS_OVER, most=REPORTED_AT_ONCE)
+    waiting = len(await queries.unheard_reports(work, meters=meters, live=live, most=REPORTED_AT_ONCE))
+    await begin(work, meters=meters, live=live, over=HOUR_IS_OVER, most=REPORTED_AT_ONCE - waiting)
     return await queries.unheard_reports(work, meters=meters, live=live, most=REPORTED_AT_ONCE)
+
+
+@action(requires=HOUSE)
+async def put_off_usage_reports(work: SystemWork, *, reports: Sequence[UsageReport]) -> None:
+    """Mark that Stripe was not asked about these yet, so that they can be said for as long as any."""
+    await put_off(work, ids=[report.id for report in reports])
 
 
 @action(requires=HOUSE)

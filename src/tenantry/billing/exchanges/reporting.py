@@ -19,8 +19,14 @@ async def report_usage_to_stripe(call: Call) -> int:
     """Tell the meters at Stripe what was used in hours that are over; how many reports it heard or refused."""
     async with SystemWork(call, reason=REASON) as work:
         reports = await actions.begin_usage_reports(work)
-    for report in reports:
-        why = await _told(call, report)
+    for place, report in enumerate(reports):
+        try:
+            why = await _told(call, report)
+        except stripe.StripeFailed:
+            # in their order, so none of those behind it was ever said
+            async with SystemWork(call, reason=REASON) as work:
+                await actions.put_off_usage_reports(work, reports=reports[place + 1 :])
+            raise
         async with SystemWork(call, reason=REASON) as work:
             await actions.settle_usage_report(work, org_id=report.org_id, report_id=report.id, why=why)
     return len(reports)

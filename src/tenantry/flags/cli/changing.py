@@ -249,6 +249,8 @@ def _read(text: str, kind: Any, option: str) -> Any:
         return msgspec.json.decode(text, type=kind)
     except (msgspec.DecodeError, UnicodeError) as error:
         raise BadUsage(f"{option}: {error}") from error
+    except RecursionError as error:
+        raise BadUsage(f"{option} is nested too deep") from error
 
 
 def _maybe_moment(given: str | None, option: str) -> datetime | None:

@@ -161,7 +161,11 @@ class Definition(OfAFlag, frozen=True):
         yield from self._faults_of_texts()
 
     def _faults_of_texts(self) -> Iterator[str]:
-        written = msgspec.json.encode(self)
+        try:
+            written = msgspec.json.encode(self)
+        except UnicodeEncodeError:
+            yield "a text is no Unicode"
+            return
         if len(msgspec.json.encode(self.variants)) > LONGEST_VALUES or len(written) > 11 * LONGEST_VALUES:
             yield f"the variants are longer than {LONGEST_VALUES} characters, or the rules than ten times as many"
         # PostgreSQL has no text with it

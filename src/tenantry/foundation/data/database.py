@@ -21,7 +21,7 @@ from asyncpg.exceptions import (
 from tenantry.foundation.data.clock import Clock
 from tenantry.foundation.data.pool import DatabaseUnavailable, Pool
 
-OPENING_WITHIN, ROLLBACK_WITHIN = 3.0, 2.0
+OPENING_WITHIN, ANSWERED_WITHIN, ROLLBACK_WITHIN = 3.0, 10.0, 2.0
 LINGER = 0.05
 """Seconds that a transaction which has only read waits for the next one on its connection to end it."""
 LIMITS = {"statement_timeout": "5s", "lock_timeout": "2s", "idle_in_transaction_session_timeout": "10s"}
@@ -152,7 +152,7 @@ class Database:
         connection: Connection[Any] = await asyncpg.connect(
             self.url,
             timeout=5,
-            command_timeout=10,
+            command_timeout=ANSWERED_WITHIN,
             statement_cache_size=self._cached,
             server_settings={"application_name": "tenantry"} | self._limits,
         )

@@ -61,6 +61,12 @@ class Statement(Generic[Row]):
         return [values[name] for name in self.parameters]
 
 
+def _patience(work: Connected) -> float | None:
+    """How many seconds a work waits for an answer, where it says so itself; else as long as its connection does."""
+    found: float | None = getattr(work, "patience", None)
+    return found
+
+
 def _where_written() -> str:
     frame = sys._getframe(1)
     while frame.f_globals["__name__"] == __name__ and frame.f_back is not None:
@@ -75,7 +81,7 @@ class One(Statement[Row]):
     __slots__ = ()
 
     async def __call__(self, work: Connected, /, **values: Any) -> Row:
-        record = await work.connection.fetchrow(self.sql, *self.arguments(values))
+        record = await work.connection.fetchrow(self.sql, *self.arguments(values), timeout=_patience(work))
         if record is None:
             raise LookupError(f"{self.name} found no row")
         return self.make(*record)
@@ -88,7 +94,7 @@ class Maybe(Statement[Row]):
     __slots__ = ()
 
     async def __call__(self, work: Connected, /, **values: Any) -> Row | None:
-        record = await work.connection.fetchrow(self.sql, *self.arguments(values))
+        record = await work.connection.fetchrow(self.sql, *self.arguments(values), timeout=_patience(work))
         return None if record is None else self.make(*record)
 
 
@@ -99,7 +105,7 @@ class Many(Statement[Row]):
     __slots__ = ()
 
     async def __call__(self, work: Connected, /, **values: Any) -> list[Row]:
-        records = await work.connection.fetch(self.sql, *self.arguments(values))
+        records = await work.connection.fetch(self.sql, *self.arguments(values), timeout=_patience(work))
         return [self.make(*record) for record in records]
 
 
@@ -110,7 +116,7 @@ class Value(Statement[Row]):
     __slots__ = ()
 
     async def __call__(self, work: Connected, /, **values: Any) -> Row | None:
-        found: Row | None = await work.connection.fetchval(self.sql, *self.arguments(values))
+        found: Row | None = await work.connection.fetchval(self.sql, *self.arguments(values), timeout=_patience(work))
         return found
 
 
@@ -121,7 +127,7 @@ class Values(Statement[Row]):
     __slots__ = ()
 
     async def __call__(self, work: Connected, /, **values: Any) -> list[Row]:
-        records = await work.connection.fetch(self.sql, *self.arguments(values))
+        records = await work.connection.fetch(self.sql, *self.arguments(values), timeout=_patience(work))
         return [record[0] for record in records]
 
 
@@ -135,7 +141,7 @@ class Run(Statement[None]):
         super().__init__(None, sql)
 
     async def __call__(self, work: Connected, /, **values: Any) -> int:
-        status = await work.connection.execute(self.sql, *self.arguments(values))
+        status = await work.connection.execute(self.sql, *self.arguments(values), timeout=_patience(work))
         count = status.rpartition(" ")[2]
         return int(count) if count.isdigit() else 0
 

@@ -30,9 +30,11 @@ let_hours_go = run("""
             limit :most)
 """)
 
+# said again at the row itself: one that somebody has just begun anew is no old one any more
 let_keys_go = run("""
     delete from tenantry.usage_keys
-     where (org_id, digest) in (
+     where at <= tenantry.now() - interval '35 days'
+       and (org_id, digest) in (
            select org_id, digest
              from tenantry.usage_keys
             where at <= tenantry.now() - interval '35 days'

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from tenantry.foundation.data.sql import maybe, one, run, value
@@ -19,7 +20,6 @@ from tenantry.foundation.work import Work
 from tenantry.plans.actions import offer
 from tenantry.plans.models import Entitled
 from tenantry.plans.queries import entitlements
-from tenantry.plans.settings import PlanSettings
 from tenantry.usage import queries
 from tenantry.usage.actions.crossings import tell_crossings
 from tenantry.usage.actions.periods import period_of
@@ -36,6 +36,7 @@ async def use(work: Work, meter: Meter, *, quantity: int = 1, key: str | None = 
 
     What is used again under the same key within 35 days is not counted again, and not refused.
     """
+    check_usage(quantity, key)
     org_id, quotas = work.call.actor.org, limiting(work, [meter.key])
     if org_id is None or not quotas:
         work.meter(meter, quantity, key=key, counted=True)
@@ -53,9 +54,9 @@ async def use(work: Work, meter: Meter, *, quantity: int = 1, key: str | None = 
 
 
 def limiting(work: Work, meters: Collection[str]) -> list[Quota]:
-    """The quotas on these meters that the plan file knows as limits."""
-    limits, declared = work.runtime.section(PlanSettings).catalogue.limits, work.runtime.quotas.values()
-    return [one for one in declared if one.meter is not None and one.meter.key in meters and one.limit in limits]
+    """The quotas on these meters, those too that the plan file does not know: another one may, now or later."""
+    declared = work.runtime.quotas.values()
+    return [one for one in declared if one.meter is not None and one.meter.key in meters]
 
 
 # at once: only who has the key may count, and of two who come with it the second waits for the first to commit
@@ -79,7 +80,6 @@ keep_keyed = run("""
 async def _use_once(
     work: Work, org_id: UUID, quotas: Sequence[Quota], *, meter: Meter, quantity: int, key: str
 ) -> None:
-    check_usage(quantity, key)
     if await take_key(work, org_id=org_id, digest=usage_digest(meter.key, key)):
         await _count(work, org_id, quotas, quantity)
         await keep_keyed(
@@ -124,7 +124,7 @@ def _uncounted(org_id: UUID, limit: str) -> str:
 # whoever was limited before in this period may be again, and is to find what was used meanwhile
 take_freely = run("""
     update tenantry.usage_counters
-       set used = used + :quantity
+       set used = least(used + :quantity, 9007199254740991)
      where org_id = :org_id
        and limit_key = :limit_key
        and period_start <= tenantry.now()
@@ -136,7 +136,7 @@ take = maybe(
     Counted,
     """
     update tenantry.usage_counters
-       set used = used + :quantity, period_end = :period_end
+       set used = least(used + :quantity, 9007199254740991), period_end = :period_end
      where org_id = :org_id
        and limit_key = :limit_key
        and period_start = :period_start
@@ -157,6 +157,19 @@ standing = one(
     """,
     not_null=("at",),
 )
+
+
+async def counting(work: Work, limited: Limited) -> Period:
+    """Have a counter of the period that it is, and say which."""
+    row = {"org_id": limited.org_id, "limit_key": limited.quota.limit}
+    period = await stretch_of(work, limited.org_id, limited.quota, work.runtime.clock.now())
+    there = await standing(work, **row, period_start=period.start)
+    if not period.holds(there.at):
+        period = await stretch_of(work, limited.org_id, limited.quota, there.at)
+        there = await standing(work, **row, period_start=period.start)
+    if there.used is None:
+        await _begin(work, limited, period)
+    return period
 
 
 async def _take(work: Work, limited: Limited, quantity: int, found: Entitled) -> None:
@@ -185,9 +198,20 @@ async def stretch_of(work: Work, org_id: UUID, quota: Quota, at: datetime) -> Pe
 
 
 hold_counting = run("select pg_advisory_xact_lock(hashtextextended(:what, 0))")
+# One that lies across goes on no more, as its period does not: whoever has it is waited for, and whose period it
+# becomes again begins it anew. What this work itself has used is written at its commit.
+forget_across = run("""
+    delete from tenantry.usage_counters
+     where org_id = :org_id
+       and limit_key = :limit_key
+       and period_start <> :start
+       and period_start < :end
+       and period_end > :start
+""")
 _BEGIN = """
     insert into tenantry.usage_counters (org_id, limit_key, period_start, period_end, used)
-    select :org_id, :limit_key, :start, :end, coalesce(sum(quantity), 0) from ({used}) as counted
+    select :org_id, :limit_key, :start, :end, least(coalesce(sum(quantity), 0) + :unwritten::bigint, 9007199254740991)
+      from ({used}) as counted
         on conflict (org_id, limit_key, period_start) do nothing
 """
 begin_counting = run(
@@ -196,11 +220,13 @@ begin_counting = run(
 
 
 async def _begin(work: Work, limited: Limited, period: Period) -> None:
-    """Count what was used before anybody counted; a statement after the lock, that sees those it has waited for."""
+    """Count what was used before anybody counted; a statement after the locks, that sees those it has waited for."""
+    row: dict[str, Any] = {"org_id": limited.org_id, "limit_key": limited.quota.limit}
     await hold_counting(work, what=_uncounted(limited.org_id, limited.quota.limit))
+    await forget_across(work, **row, start=period.start, end=period.end)
+    unwritten = work.unwritten(limited.org_id, limited.meter)
     await begin_counting(
-        work, org_id=limited.org_id, limit_key=limited.quota.limit, meter=limited.meter, start=period.start,
-        end=period.end,
+        work, **row, meter=limited.meter, start=period.start, end=period.end, unwritten=unwritten
     )  # fmt: skip
 
 

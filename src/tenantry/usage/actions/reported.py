@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from uuid import UUID
 
@@ -10,7 +10,8 @@ from tenantry.foundation.data.sql import many, value
 from tenantry.foundation.quota import Quota
 from tenantry.foundation.work import Work
 from tenantry.plans.queries import entitlements
-from tenantry.usage.actions.quotas import hold_free, limiting, tell
+from tenantry.usage.actions.quotas import counting, hold_free, limiting, tell
+from tenantry.usage.models.periods import Period
 from tenantry.usage.models.quotas import Limited, Recounted
 
 last_of_work = value(
@@ -44,13 +45,12 @@ count_again = many(
          group by period_start
     )
     update tenantry.usage_counters as counter
-       set used = used + reported.quantity
+       set used = least(used + reported.quantity, 9007199254740991)
       from reported
      where counter.org_id = :org_id
        and counter.limit_key = :limit_key
        and counter.period_start = reported.period_start
- returning counter.period_start, counter.period_end > tenantry.now() as current, counter.used, counter.told,
-           counter.told_of
+ returning counter.period_start, counter.used, counter.told, counter.told_of
     """,
 )
 
@@ -62,17 +62,26 @@ async def counting_reports(work: Work, org_id: UUID, meters: Collection[str]) ->
     if not quotas:
         yield
         return
+    periods = await _counting(work, org_id, quotas)
     await hold_free(work, org_id, quotas)
     after = await last_of_work(work, org_id=org_id) or 0
     yield
     found = await entitlements(work, org_id)
     for quota in quotas:
-        await _count_again(work, org_id, quota, after, Limited.of(org_id, quota, found))
+        rows = await _count_again(work, org_id, quota, after)
+        limited, period = Limited.of(org_id, quota, found), periods.get(quota.limit)
+        for row in rows:
+            if limited is not None and period is not None and row.period_start == period.start:
+                await tell(work, limited, row.period_start, row.counted)
 
 
-async def _count_again(work: Work, org_id: UUID, quota: Quota, after: int, limited: Limited | None) -> None:
+async def _counting(work: Work, org_id: UUID, quotas: Sequence[Quota]) -> dict[str, Period]:
+    """Have counters of what is limited, which may be used by no other way; each limit's period."""
+    found = await entitlements(work, org_id)
+    limits = (limited for quota in quotas if (limited := Limited.of(org_id, quota, found)) is not None)
+    return {limited.quota.limit: await counting(work, limited) for limited in limits}
+
+
+async def _count_again(work: Work, org_id: UUID, quota: Quota, after: int) -> Sequence[Recounted]:
     assert quota.meter is not None
-    rows = await count_again(work, org_id=org_id, limit_key=quota.limit, meter=quota.meter.key, after=after)
-    for row in rows:
-        if limited is not None and row.current:
-            await tell(work, limited, row.period_start, row.counted)
+    return await count_again(work, org_id=org_id, limit_key=quota.limit, meter=quota.meter.key, after=after)

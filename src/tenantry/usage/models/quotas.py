@@ -57,10 +57,9 @@ class Counted(msgspec.Struct, frozen=True):
 
 
 class Recounted(msgspec.Struct, frozen=True):
-    """What a counter shows after something was reported for its period, which may go on."""
+    """What a counter shows after something was reported for its period."""
 
     period_start: datetime
-    current: bool
     used: int
     told: int
     told_of: int | None
