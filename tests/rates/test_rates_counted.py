@@ -48,6 +48,14 @@ async def narrow(
         yield running
 
 
+@pytest.fixture
+async def busy(database_url: str, registry: Registry, tmp_path: Path, clock: HandClock) -> AsyncIterator[Installation]:
+    """One where people and their organizations may ask often."""
+    rates = {"SOURCE_RATE": "1000", "API_RATE": "1000"} | {"TEST_CLOCK": clock.environ["TENANTRY_TEST_CLOCK"]}
+    async with counting(database_url, tmp_path, registry, **rates) as running:
+        yield running
+
+
 @pytest.fixture(scope="module")
 async def team(house: Installation) -> Team:
     """People in an organization there."""
@@ -222,6 +230,22 @@ async def test_a_good_api_key_takes_no_turn_of_those_that_are_none(house: Instal
     assert await _junk(house.client, source, 0) == "rate_limited"
 
 
+async def test_a_program_may_begin_with_many_requests_at_once(busy: Installation) -> None:
+    team = await busy.team()
+    key = _of(busy, await _key(team))
+    codes = await asyncio.gather(*(_members(key, team, source_of(26)) for _ in range(REFUSED_CREDENTIALS + 20)))
+    assert set(codes) == {"200"}
+    assert busy.runtime.rates.proving == set()
+
+
+async def test_many_at_once_with_one_key_that_is_none_count_each(busy: Installation) -> None:
+    team = await busy.team()
+    key = _of(busy, new_key("service", "live").reveal())
+    codes = await asyncio.gather(*(_members(key, team, source_of(27)) for _ in range(REFUSED_CREDENTIALS + 20)))
+    assert codes.count("rate_limited") == 20
+    assert busy.runtime.rates.proving == set()
+
+
 async def test_a_good_api_key_that_its_organization_refuses_takes_none_either(house: Installation, team: Team) -> None:
     source, key = source_of(25), _of(house, await _key(team))
     other = (await team.stranger.post("/v1/orgs", {"name": "Other"})).json["id"]
@@ -304,6 +328,16 @@ async def test_an_api_key_has_turns_of_its_own_and_spends_those_of_its_organizat
     # one of the organization's went into making the key
     assert left(answer) == {"org": PEOPLE - 2, "key": PEOPLE - 1, "source": 999}
     assert "person" not in left(answer)
+
+
+async def test_an_api_key_counts_once_whichever_of_its_secrets_is_shown(busy: Installation) -> None:
+    team = await busy.team()
+    made = await team.owner.post(f"{team.path}/api-keys", {"name": "Report", "scopes": ["members:read"]})
+    rotated = await team.owner.post(f"{team.path}/api-keys/{made.json['id']}/rotation")
+    old, new = _of(busy, made.json["secret"]), _of(busy, rotated.json["secret"])
+    # the first with each finds out which key it is
+    spent = [left(await one.get(f"{team.path}/members"))["key"] for one in (old, old, new, new, old)]
+    assert spent == [999, 999, 999, 998, 997]
 
 
 async def test_what_changes_something_in_an_organization_counts_as_what_reads(house: Installation) -> None:

@@ -21,23 +21,25 @@ HOUR_IS_OVER = 900
 # Less than the 35 days for which Stripe takes usage; of nobody before they were a customer. Whoever else does the same
 # at once finds the number taken.
 begin = run("""
+    with told as (
+        select org_id, meter, hour, count(*) as number, sum(quantity) as quantity
+          from tenantry.usage_reports
+         where meter = any (:meters::text[])
+           and hour > tenantry.now() - interval '34 days'
+         group by org_id, meter, hour
+    )
     insert into tenantry.usage_reports (org_id, meter, hour, number, quantity)
-    select usage_hours.org_id, usage_hours.meter, usage_hours.hour, known.number, usage_hours.quantity - known.quantity
+    select org_id, meter, hour, coalesce(told.number, 0), usage_hours.quantity - coalesce(told.quantity, 0)
       from tenantry.usage_hours
       join tenantry.stripe_customers using (org_id)
-     cross join lateral (
-           select count(*) as number, coalesce(sum(quantity), 0) as quantity
-             from tenantry.usage_reports as told
-            where told.org_id = usage_hours.org_id
-              and told.meter = usage_hours.meter
-              and told.hour = usage_hours.hour) as known
-     where usage_hours.meter = any (:meters::text[])
+      left join told using (org_id, meter, hour)
+     where meter = any (:meters::text[])
        and hour > tenantry.now() - interval '34 days'
        and hour >= date_trunc('hour', created_at, 'UTC')
        and hour <= tenantry.now() - interval '1 hour' - :over::integer * interval '1 second'
        and gone_at is null
        and (livemode or not :live)
-       and usage_hours.quantity > known.quantity
+       and usage_hours.quantity > coalesce(told.quantity, 0)
      order by hour, org_id
      limit :most
         on conflict do nothing

@@ -44,8 +44,11 @@ async def count_caller(route: Route, runtime: Runtime, arrival: Arrival) -> Acto
     if _spared(runtime, arrival):
         return actor
     if arrival.key is not None:
-        _lay_by(runtime, arrival, arrival.key)
-        _take(runtime, arrival, runtime.rates.key, arrival.key.hex(), route.cost)
+        facts = runtime.known_keys.get(arrival.key)
+        if facts is None:
+            _lay_by(runtime, arrival, arrival.key)
+        # a key counts once, whichever of its secrets is shown
+        _take(runtime, arrival, runtime.rates.key, (arrival.key if facts is None else facts.id.bytes).hex(), route.cost)
     elif actor.person is not None:
         _take(runtime, arrival, runtime.rates.person, actor.person.hex, route.cost)
     return actor
@@ -108,11 +111,22 @@ def _take(runtime: Runtime, arrival: Arrival, policy: Policy, subject: str, cost
 
 
 def _lay_by(runtime: Runtime, arrival: Arrival, key: bytes) -> None:
-    """Take a turn for an API key that this process has not met; its organization gives it back if it knows the key."""
-    if runtime.known_keys.get(key) is None:
+    """Take a turn for an API key that this process has not met; its organization gives it back if it knows the key.
+
+    One turn for all that come with it until that is known, so that a busy program may begin with many at once.
+    """
+    proving = runtime.rates.proving
+    if key not in proving:
         _count_credential(runtime, arrival)
         arrival.counted.pop()
         arrival.unproven = True
+        proving.add(key)
+
+
+def settle_unproven(runtime: Runtime, arrival: Arrival) -> None:
+    """An API key that came for the first time has been answered, whatever that was."""
+    if arrival.key is not None:
+        runtime.rates.proving.discard(arrival.key)
 
 
 def _give_back_laid_by(runtime: Runtime, arrival: Arrival) -> None:

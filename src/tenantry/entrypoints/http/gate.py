@@ -11,7 +11,7 @@ from typing import Any
 from tenantry.entrypoints.http.arrival import Arrival, Reception
 from tenantry.entrypoints.http.body import HungUp
 from tenantry.entrypoints.http.cors import Cors
-from tenantry.entrypoints.http.counting import count_source, tell_limits
+from tenantry.entrypoints.http.counting import count_source, settle_unproven, tell_limits
 from tenantry.entrypoints.http.reply import Reply, problem_reply
 from tenantry.entrypoints.http.streaming import Streams
 from tenantry.entrypoints.http.witness import Witness
@@ -79,6 +79,8 @@ class Gate:
             arrival.problem = Malformed("The body ended before it was complete.")
         except Exception as error:  # noqa: BLE001  (the last layer: whatever it is, the client gets a document)
             arrival.problem, arrival.failure = Internal(), error
+        finally:
+            settle_unproven(self._runtime, arrival)
         return problem_reply(arrival.problem, arrival.request_id)
 
     async def _inside(self, scope: dict[str, Any], receive: Any, arrival: Arrival) -> Reply:

@@ -24,5 +24,7 @@ class HouseRates(Rates):
         self.person = Policy("person", settings.api_rate)
         self.key = Policy("key", settings.api_rate)
         self.orgs = Known(org_policy(settings.api_rate))
+        # digests of API keys that were shown for the first time and are being looked at; a request each
+        self.proving: set[bytes] = set()
         self.counts = settings.rate_limits != "off"
         self.spares_loopback = settings.rate_limits == "remote"
