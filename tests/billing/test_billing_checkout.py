@@ -9,7 +9,7 @@ import pytest
 from selling_kit import Shop
 
 from tenantry.billing.settings import BillingSettings
-from tenantry.testing import Team
+from tenantry.testing import Client, Response, Team
 
 
 async def _plan(team: Team) -> Any:
@@ -47,9 +47,13 @@ async def test_a_trial_begins_without_a_card_once_an_organization(shop: Shop) ->
 
 async def test_two_tabs_and_two_admins_get_one_checkout_and_one_customer(shop: Shop) -> None:
     team = await shop.house.team()
-    answers = await asyncio.gather(
-        *[shop.checkout(person, team, "business") for person in (team.owner, team.admin) * 4]
-    )
+
+    async def insist(person: Client) -> Response:
+        # eight at once on a busy machine may be told to ask again, and then do
+        answer = await shop.checkout(person, team, "business")
+        return await insist(person) if answer.status == 503 else answer
+
+    answers = await asyncio.gather(*[insist(person) for person in (team.owner, team.admin) * 4])
     assert {one.status for one in answers} <= {200, 201}, answers
     assert len({one.json["id"] for one in answers}) == 1
     assert len({one.json["url"] for one in answers}) == 1

@@ -120,6 +120,9 @@ class Pocket:
                 "api_keys.rotate_api_key": self._with_key,
                 "plans.entitlements": lambda who: {"org": self._org(who)},
                 "flags.flags": lambda who: {"org": self._org(who)},
+                "usage.usage": lambda who: {"org": self._org(who)},
+                "usage.quotas": lambda who: {"org": self._org(who)},
+                "usage.report_usage": lambda who: {"org": self._org(who)},
             }
             | {
                 f"billing.{name}": lambda who: {"org": self._org(who)}
@@ -145,7 +148,7 @@ class Pocket:
     def visitor(self, operation: str) -> Tokens:
         """Tokens of a new device, so that a request that signs out spoils no other; of a new person where need be."""
         alone = operation in self._changing or operation.startswith(
-            ("orgs.", "audit.", "plans.", "billing.", "api_keys.")
+            ("orgs.", "audit.", "plans.", "billing.", "api_keys.", "usage.", "flags.")
         )
         return self._join() if alone else self._sign_in()
 

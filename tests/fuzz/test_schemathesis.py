@@ -107,6 +107,17 @@ UNSPEAKABLE = {
     ("audit.take_audit_export", "export_gone"): "which links exist",
     ("api_keys.api_keys", "bad_cursor"): "which cursors exist",
     ("api_keys.rotate_api_key", "invalid body.overlap_seconds"): "a whole number is written without a point",
+    ("usage.usage", "invalid query.meter"): "which meters there are",
+    ("usage.usage", "invalid query.from"): "how long ago what was used is still known",
+    ("usage.usage", "invalid query.to"): "that it comes after `from`",
+    **{
+        (
+            "usage.report_usage",
+            f"invalid body.events[{place}].{field}",
+        ): "which meters there are, and since when; the same"
+        for place in range(10)
+        for field in ("meter", "at", "quantity", "key")
+    },
     ("api_keys.change_api_key", "version_mismatch"): "which version is the present one",
     ("billing.take_notice", "billing_off"): "whether billing is set up",
     ("billing.open_checkout", "billing_off"): "the same",
@@ -129,6 +140,7 @@ ASK_STRIPE = tuple(name for name, code in UNSPEAKABLE if code == "billing_off" a
 OF_MACHINES = {
     "billing.take_notice": "Stripe signs it, and here no secret is set",
     "billing.read_checkout": "nobody has one where nothing is sold",
+    "usage.report_usage": "core has no meter that is reported from outside",
     **dict.fromkeys(ASK_STRIPE, "it asks Stripe, and here there is none"),
 }
 # what may be refused wherever a path names rows: whether they exist, to whom, and what became of them

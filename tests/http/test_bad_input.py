@@ -68,6 +68,8 @@ NOT_JSON: dict[str, Callable[[bytes], bytes]] = {
 @pytest.mark.parametrize("kind", NOT_JSON)
 async def test_what_is_not_json_is_refused(house: Installation, asking: Asking, kind: str) -> None:
     for route in _with_body(house):
+        if kind == "no body" and getattr(route.body, "optional", False):
+            continue
         body = NOT_JSON[kind](json.dumps(route.example).encode())
         # told as a NUL or as an unknown field, whichever is seen first
         also = 422 if kind in {"backslashes without end", "a duplicate key far inside"} else 400

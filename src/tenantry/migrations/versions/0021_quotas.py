@@ -26,7 +26,7 @@ alter table tenantry.usage_counters enable row level security;
 alter table tenantry.usage_counters force row level security;
 create policy own_org on tenantry.usage_counters to tenantry_app using (org_id = (select tenantry.org()));
 create policy house on tenantry.usage_counters to tenantry_system using (true);
-grant select, insert, update, delete on tenantry.usage_counters to tenantry_app;
+grant select, insert, update (period_end, used, told, told_of), delete on tenantry.usage_counters to tenantry_app;
 grant select, insert, update, delete on tenantry.usage_counters to tenantry_system;
 """
 
