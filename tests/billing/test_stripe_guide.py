@@ -97,7 +97,7 @@ def _folders(path: ast.expr, named: dict[str, ast.expr]) -> list[str]:
         return list(FOLDERS.values())
     words = str(ast.literal_eval(path)).split("/")
     # a folder of two words is one
-    return ["/".join(words[:2]) if words[0] in {"checkout", "billing_portal", "entitlements"} else words[0]]
+    return ["/".join(words[:2]) if words[0] in {"billing", "billing_portal", "checkout", "entitlements"} else words[0]]
 
 
 @pytest.mark.parametrize("variable", sorted(set(re.findall(r"\bTENANTRY_[A-Z_]+[A-Z]\b", GUIDE))))

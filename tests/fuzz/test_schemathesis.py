@@ -23,6 +23,7 @@ from schemathesis.generation.case import Case
 from fuzz.conftest import Pocket, Tally
 from tenantry.testing import Client, Installation
 from tenantry.testing.installation import PASSWORD
+from tenantry.usage.models import MOST_REPORTED
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -115,7 +116,7 @@ UNSPEAKABLE = {
             "usage.report_usage",
             f"invalid body.events[{place}].{field}",
         ): "which meters there are, and since when; the same"
-        for place in range(10)
+        for place in range(MOST_REPORTED)
         for field in ("meter", "at", "quantity", "key")
     },
     ("api_keys.change_api_key", "version_mismatch"): "which version is the present one",

@@ -139,8 +139,8 @@ class Failing:
         if name not in {"execute", "fetch", "fetchrow", "fetchval"}:
             return found
 
-        async def asked(*args: Any) -> Any:
-            answer = await found(*args)
+        async def asked(*args: Any, **more: Any) -> Any:
+            answer = await found(*args, **more)
             self.left -= 1
             if self.left == 0:
                 raise ConnectionResetError
