@@ -191,3 +191,16 @@ async def test_the_job_reports_every_half_hour(shop: Shop) -> None:
     assert told(shop) == [5]
     async with house_work(shop) as work:
         await actions.settle_usage_report(work, org_id=org_uuid(team), report_id=org_uuid(team))
+
+
+async def test_what_was_put_off_may_be_said_as_long_as_what_was_begun_then(shop: Shop) -> None:
+    team = await customer(shop)
+    await use(shop, team, 5)
+    shop.clock.advance(hours=1, minutes=15)
+    async with house_work(shop) as work:
+        reports = await actions.begin_usage_reports(work)
+    shop.clock.advance(hours=22)
+    async with house_work(shop) as work:
+        await actions.put_off_usage_reports(work, reports=reports)
+    shop.clock.advance(hours=22)
+    assert [await exchanges.report_usage_to_stripe(shop.call), told(shop)] == [1, [5]]
