@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
@@ -106,18 +106,22 @@ class Once:
     async def alone(self) -> AsyncIterator[None]:
         """Let one request under a key at a time past here, so that those who wait hold no connection."""
         in_flight = self._call.runtime.in_flight
-        try:
-            async with asyncio.timeout(PATIENCE):
-                while (before := in_flight.get(self.claim)) is not None:
-                    await before.wait()
-        except TimeoutError as error:
-            raise SameUnderWay from error
+        if self.claim in in_flight:
+            await self._wait(in_flight)
         mine = in_flight[self.claim] = asyncio.Event()
         try:
             yield
         finally:
             del in_flight[self.claim]
             mine.set()
+
+    async def _wait(self, in_flight: Mapping[UUID, asyncio.Event]) -> None:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while (before := in_flight.get(self.claim)) is not None:
+                    await before.wait()
+        except TimeoutError as error:
+            raise SameUnderWay from error
 
     def kept(self, work: Work, answer: Any) -> Reply:
         """The answer, kept in the commit of what it answers to; a refusal is not."""

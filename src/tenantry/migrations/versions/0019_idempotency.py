@@ -54,11 +54,14 @@ CLAIMING = """
 create function tenantry.kept_answer(claimed uuid, out at timestamptz, out sealed bytea)
     returns setof record
     language plpgsql volatile parallel unsafe as $$
+declare
+    today constant smallint := tenantry.answer_slot(0);
+    yesterday constant smallint := tenantry.answer_slot(1);
 begin
     perform set_config('tenantry.asked', claimed::text, true);
     return query select kept.at, kept.sealed
                    from tenantry.kept_answers as kept
-                  where kept.slot in (tenantry.answer_slot(0), tenantry.answer_slot(1))
+                  where kept.slot in (today, yesterday)
                     and kept.digest = claimed
                     and kept.at > tenantry.now() - interval '24 hours'
                     and (kept.sealed is not null or kept.at > tenantry.now() - interval '15 seconds')
@@ -70,17 +73,21 @@ $$;
 create function tenantry.claim_answer(claimed uuid) returns void
     language plpgsql volatile parallel unsafe set lock_timeout = '2s' as $$
 declare
-    kept record;
+    name constant bigint := hashtextextended(claimed::text, 19);
+    pending boolean;
 begin
-    begin
-        perform pg_advisory_xact_lock(hashtextextended(claimed::text, 19));
-    exception when lock_not_available then
+    if not pg_try_advisory_xact_lock(name) then
+        begin
+            perform pg_advisory_xact_lock(name);
+        exception when lock_not_available then
+            raise exception 'the same is being done' using errcode = 'TN409';
+        end;
+    end if;
+    -- a statement after the lock: it sees what whoever held it has committed
+    select kept.sealed is null into pending from tenantry.kept_answer(claimed) as kept;
+    if pending then
         raise exception 'the same is being done' using errcode = 'TN409';
-    end;
-    select * into kept from tenantry.kept_answer(claimed);
-    if found and kept.sealed is null then
-        raise exception 'the same is being done' using errcode = 'TN409';
-    elsif found then
+    elsif not pending then
         raise exception 'this was answered' using errcode = 'TN208';
     end if;
 end
