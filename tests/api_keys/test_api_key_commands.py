@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
 import re
 import subprocess
 import sys
@@ -14,29 +12,16 @@ from typing import Any
 import pytest
 from key_kit import make, opens
 
+from commands import run
 from tenantry.foundation.data.ids import ORG_ID
 from tenantry.foundation.security.api_keys import new_key
 from tenantry.testing import Installation
-from tenantry.testing.installation import MASTER_KEYS
 
 ROOT = Path(__file__).parents[2]
 
 
-async def run(house: Installation, command: list[str], typed: str = "") -> subprocess.CompletedProcess[str]:
-    inherited = {name: text for name, text in os.environ.items() if not name.startswith("TENANTRY_")}
-    environ = inherited | {
-        "TENANTRY_ENVIRONMENT": "development",
-        "TENANTRY_DATABASE_URL": house.runtime.database.url,
-        "TENANTRY_DATA": house.runtime.settings.data,
-        "TENANTRY_MASTER_KEYS": MASTER_KEYS,
-    }
-    return await asyncio.to_thread(
-        subprocess.run, command, env=environ, capture_output=True, text=True, check=False, timeout=90, input=typed
-    )
-
-
 async def keys(house: Installation, *words: str, typed: str = "") -> subprocess.CompletedProcess[str]:
-    return await run(house, [sys.executable, "-m", "tenantry", "keys", *words, "--json"], typed)
+    return await run([sys.executable, "-m", "tenantry", "keys", *words, "--json"], house, typed=typed)
 
 
 async def answer(house: Installation, *words: str, typed: str = "") -> Any:
@@ -112,7 +97,7 @@ async def test_what_the_guide_types_works(house: Installation) -> None:
     start = "".join(f"{name}={value}\n" for name, value in named.items())
     # the guide's own words, with the python of the tests for whatever reads JSON
     tools = f'tenantry() {{ {sys.executable} -m tenantry "$@"; }}\nfield() {{ {FIELD} "$1"; }}\n'
-    done = await run(house, ["bash", "-euo", "pipefail", "-c", tools + start + "".join(blocks)])
+    done = await run(["bash", "-euo", "pipefail", "-c", tools + start + "".join(blocks)], house)
     assert done.returncode == 0, done.stdout + done.stderr
     [row] = await house.rows("select id, revoked_at from tenantry.api_keys where org_id = $1", ORG_ID.read(team.org))
     assert row["revoked_at"] is not None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
 import subprocess
 import sys
@@ -14,30 +13,14 @@ from typing import Any
 import pytest
 from flag_kit import flags_as, put, seen
 
+from commands import run_with_plans
 from tenantry.testing import Installation
-from tenantry.testing.installation import MASTER_KEYS
 
 ROOT = Path(__file__).parents[2]
 
 
-async def run(command: list[str], house: Installation) -> subprocess.CompletedProcess[str]:
-    inherited = {name: text for name, text in os.environ.items() if not name.startswith("TENANTRY_")}
-    settings = house.runtime.settings
-    environ = inherited | {
-        "TENANTRY_ENVIRONMENT": "development",
-        "TENANTRY_DATABASE_URL": house.runtime.database.url,
-        "TENANTRY_DATA": settings.data,
-        "TENANTRY_MASTER_KEYS": MASTER_KEYS,
-        "TENANTRY_PLAN_FILE": f"{settings.data}/plans.toml",
-    }
-    return await asyncio.to_thread(
-        subprocess.run, command, env=environ, capture_output=True, text=True, check=False, timeout=90,
-        stdin=subprocess.DEVNULL,
-    )  # fmt: skip
-
-
 async def flags(house: Installation, *words: str) -> subprocess.CompletedProcess[str]:
-    return await run([sys.executable, "-m", "tenantry", "flags", *words], house)
+    return await run_with_plans([sys.executable, "-m", "tenantry", "flags", *words], house)
 
 
 async def answer(house: Installation, *words: str) -> Any:
@@ -124,7 +107,7 @@ async def test_what_the_guide_types_works(house: Installation) -> None:
     typed = "\n".join(re.findall(r"^<!-- run -->\n```sh\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL))
     team = await house.team()
     script = f'tenantry() {{ {sys.executable} -m tenantry "$@"; }}; org={team.org}; {typed}'
-    done = await run(["bash", "-euc", script], house)
+    done = await run_with_plans(["bash", "-euc", script], house)
     assert done.returncode == 0, done.stderr
     async with asyncio.timeout(60):
         shown = await answer(house, "show", "--key", "new_editor")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
 import re
 import subprocess
 import sys
@@ -15,9 +13,9 @@ from typing import Any
 import pytest
 from plan_kit import PLANS, found, plan_file, selling, uuid_of
 
+from commands import run_with_plans
 from tenantry.foundation.domain import Registry
 from tenantry.testing import Databases, Installation
-from tenantry.testing.installation import MASTER_KEYS
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,24 +32,8 @@ async def house(
         yield running
 
 
-async def run(command: list[str], house: Installation) -> subprocess.CompletedProcess[str]:
-    inherited = {name: text for name, text in os.environ.items() if not name.startswith("TENANTRY_")}
-    settings = house.runtime.settings
-    environ = inherited | {
-        "TENANTRY_ENVIRONMENT": "development",
-        "TENANTRY_DATABASE_URL": house.runtime.database.url,
-        "TENANTRY_DATA": settings.data,
-        "TENANTRY_MASTER_KEYS": MASTER_KEYS,
-        "TENANTRY_PLAN_FILE": f"{settings.data}/plans.toml",
-    }
-    return await asyncio.to_thread(
-        subprocess.run, command, env=environ, capture_output=True, text=True, check=False, timeout=90,
-        stdin=subprocess.DEVNULL,
-    )  # fmt: skip
-
-
 async def plans(house: Installation, *words: str) -> subprocess.CompletedProcess[str]:
-    return await run([sys.executable, "-m", "tenantry", "plans", *words], house)
+    return await run_with_plans([sys.executable, "-m", "tenantry", "plans", *words], house)
 
 
 async def answer(house: Installation, *words: str) -> Any:
@@ -145,7 +127,7 @@ async def test_what_the_guide_types_works_with_the_file_that_it_shows(house: Ins
     plan_file(folder, shown)
     try:
         script = ["bash", "-euc", f'tenantry() {{ {sys.executable} -m tenantry "$@"; }}; org={org}; {typed}']
-        done = await run(script, house)
+        done = await run_with_plans(script, house)
     finally:
         plan_file(folder)
     assert done.returncode == 0, done.stderr

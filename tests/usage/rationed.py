@@ -206,10 +206,9 @@ def registry() -> Registry:
 
 
 def plan_file(folder: Path) -> Mapping[str, str]:
-    """The setting that names such plans."""
-    place = folder / "plans.toml"
-    place.write_text(PLANS)
-    return {"TENANTRY_PLAN_FILE": str(place), "TENANTRY_LINK_UPGRADE": "https://app.example.com/upgrade?org={org}"}
+    """The settings that name the plan file of an installation, for each of its processes."""
+    place = str(folder / "plans.toml")
+    return {"TENANTRY_PLAN_FILE": place, "TENANTRY_LINK_UPGRADE": "https://app.example.com/upgrade?org={org}"}
 
 
 @asynccontextmanager
@@ -218,6 +217,7 @@ async def rationing(url: str, folder: Path, **environ: str) -> AsyncIterator[Ins
     connection = await asyncpg.connect(url)
     await connection.execute(SCHEMA)
     await connection.close()
+    (folder / "plans.toml").write_text(PLANS)
     async with installed(url, folder, registry=registry(), environ={**plan_file(folder), **environ}) as house:
         yield house
 

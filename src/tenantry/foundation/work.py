@@ -265,7 +265,7 @@ class OrgWork(Work):
 
     metered = True
     of_one_org = True
-    __slots__ = ("_ahead", "_claim", "_facts", "_scopes", "org", "person", "role")
+    __slots__ = ("_ahead", "_claim", "_facts", "org", "person", "role")
 
     role: Role
     person: UUID
@@ -279,7 +279,6 @@ class OrgWork(Work):
         super().__init__(call.within(org), reading=reading)
         self._ahead = ahead
         self._claim = claim
-        self._scopes: frozenset[str] | None = None
         self._facts: KeyFacts | None = None
         self.org = org
         if call.actor.person is not None:
@@ -320,14 +319,14 @@ class OrgWork(Work):
         facts = self._facts or await self.runtime.known_keys.learn(self, digest)
         if not facts.may_come_from(self.call.source):
             raise AddressRefused().as_denial()
-        self.person, self._scopes = facts.created_by, facts.scopes
+        self._facts, self.person = facts, facts.created_by
         self.call = self.call.by_key(facts.id, facts.created_by, facts.scopes, self.role)
 
     def may(self, permission: Permission) -> bool:
         if permission in self.rights:
             return True
         by_role = self.role in permission.roles
-        return by_role and (self._scopes is None or within_scopes(permission, self._scopes))
+        return by_role and (self._facts is None or within_scopes(permission, self._facts.scopes))
 
 
 class SystemWork(Work):

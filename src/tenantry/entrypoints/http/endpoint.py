@@ -29,6 +29,7 @@ from tenantry.foundation.raw import Raw
 from tenantry.foundation.routes import Answered, Route, Versioned, id_parameters
 from tenantry.foundation.runtime import Runtime
 from tenantry.foundation.security.key_use import note_use
+from tenantry.foundation.security.known_keys import KeyFacts
 from tenantry.foundation.security.limits import Limit, is_loopback, network
 from tenantry.foundation.security.turns import take_turns
 from tenantry.foundation.streams import Streamed
@@ -108,14 +109,19 @@ async def perform(route: Route, call: Call, given: dict[str, Any], arrival: Arri
         if problem.denial:
             await _remember(route, _identified(call), problem, org, given)
         raise
-    if call.key is not None and org is not None and (facts := call.runtime.known_keys.get(call.key)) is not None:
+    if org is not None and (facts := _known(call)) is not None:
         note_use(call, org, facts.id)
     return answer
 
 
+def _known(call: Call) -> KeyFacts | None:
+    """What the process knows of the API key that a call came by."""
+    return None if call.key is None else call.runtime.known_keys.get(call.key)
+
+
 def _identified(call: Call) -> Call:
     """The call with the API key that it came by, if the process has met that key."""
-    facts = None if call.key is None else call.runtime.known_keys.get(call.key)
+    facts = _known(call)
     return call if facts is None else call.by_key(facts.id, facts.created_by, facts.scopes)
 
 
@@ -146,7 +152,7 @@ async def _key_shown(call: Call, given: dict[str, Any]) -> UUID | None:
     """The API key whose secret was shown."""
     if call.key is None:
         return None
-    if (facts := call.runtime.known_keys.get(call.key)) is not None:
+    if (facts := _known(call)) is not None:
         return facts.id
     # one that this process has not met: its organization says which it is
     async with OrgWork(call, given["org"], reading=True) as work:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tenantry.plans.actions.gates import (
+    hold_count,
     offer,
     org_of,
     require_feature,
@@ -25,6 +26,7 @@ __all__ = [
     "end_plan",
     "give_override",
     "give_plan",
+    "hold_count",
     "lift_override",
     "offer",
     "org_of",

@@ -17,7 +17,7 @@ from tenantry.foundation.data.sql import maybe, one, run, value
 from tenantry.foundation.meter import Meter, check_usage, usage_digest
 from tenantry.foundation.quota import Quota
 from tenantry.foundation.work import Work
-from tenantry.plans.actions import offer
+from tenantry.plans.actions import hold_count, offer
 from tenantry.plans.models import Entitled
 from tenantry.plans.queries import entitlements
 from tenantry.usage import queries
@@ -197,7 +197,6 @@ async def stretch_of(work: Work, org_id: UUID, quota: Quota, at: datetime) -> Pe
     return day_of(at) if quota.per == "day" else await period_of(work, org_id, at)
 
 
-hold_counting = run("select pg_advisory_xact_lock(hashtextextended(:what, 0))")
 # One that lies across goes on no more, as its period does not: whoever has it is waited for, and whose period it
 # becomes again begins it anew. What this work itself has used is written at its commit.
 forget_across = run("""
@@ -222,7 +221,7 @@ begin_counting = run(
 async def _begin(work: Work, limited: Limited, period: Period) -> None:
     """Count what was used before anybody counted; a statement after the locks, that sees those it has waited for."""
     row: dict[str, Any] = {"org_id": limited.org_id, "limit_key": limited.quota.limit}
-    await hold_counting(work, what=_uncounted(limited.org_id, limited.quota.limit))
+    await hold_count(work, what=_uncounted(limited.org_id, limited.quota.limit))
     await forget_across(work, **row, start=period.start, end=period.end)
     unwritten = work.unwritten(limited.org_id, limited.meter)
     await begin_counting(

@@ -1,0 +1,32 @@
+"""Commands as an operator types them, beside an installation of a test."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+
+from tenantry.testing import Installation
+from tenantry.testing.installation import MASTER_KEYS
+
+
+async def run(
+    command: list[str], house: Installation, *, typed: str = "", **more: str
+) -> subprocess.CompletedProcess[str]:
+    """What becomes of a command on the database of an installation, with nothing of this process's own settings."""
+    inherited = {name: text for name, text in os.environ.items() if not name.startswith("TENANTRY_")}
+    environ = inherited | {
+        "TENANTRY_ENVIRONMENT": "development",
+        "TENANTRY_DATABASE_URL": house.runtime.database.url,
+        "TENANTRY_DATA": house.runtime.settings.data,
+        "TENANTRY_MASTER_KEYS": MASTER_KEYS,
+    }
+    return await asyncio.to_thread(
+        subprocess.run, command, env=environ | more, capture_output=True, text=True, check=False, timeout=90,
+        input=typed,
+    )  # fmt: skip
+
+
+async def run_with_plans(command: list[str], house: Installation) -> subprocess.CompletedProcess[str]:
+    """The same, by the plan file in the installation's folder."""
+    return await run(command, house, TENANTRY_PLAN_FILE=f"{house.runtime.settings.data}/plans.toml")
