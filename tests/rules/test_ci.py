@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
+import sys
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +16,7 @@ import yaml
 
 from rules.source import ROOT
 
-SCRIPTS = sorted(path for folder in (".ci", "bin") for path in (ROOT / folder).iterdir() if path.is_file())
+SCRIPTS = sorted(path for folder in (".ci", "bin") for path in (ROOT / folder).iterdir() if path.is_file() and path.suffix != ".py")
 
 
 def _workflow() -> dict[str, Any]:
@@ -50,7 +53,42 @@ def test_the_workflow_may_only_read() -> None:
 
 def test_ci_at_home_is_the_same_two_commands() -> None:
     text = (ROOT / ".ci/run").read_text(encoding="utf-8")
-    assert re.findall(r"^(?:exec )?(bin/.*)$", text, re.MULTILINE) == ["bin/check", "bin/test --all"]
+    assert re.findall(r"^(?:exec )?(bin/[^&\n]*\S)(?: && exit)?$", text, re.MULTILINE) == ["bin/check", "bin/test --all"]
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "code", "said"),
+    [
+        ({"test_a": [1, 1]}, 0, "unsteady"),
+        ({"test_a": [0]}, 1, "failed"),
+        ({"test_a": [1, 0]}, 1, "failed"),
+        ({f"test_{name}": [1, 1] for name in "abcd"}, 1, "4 tests failed; 3 at most"),
+        ({}, 1, "0 tests failed"),
+    ],
+    ids=["unsteady", "broken", "broken now and then", "too many", "broke before a test did"],
+)
+def test_what_failed_is_asked_again_alone_and_twice(
+    tmp_path: Path, outcomes: dict[str, list[int]], code: int, said: str
+) -> None:
+    tests = "".join(f"def {name}():\n    assert told({name!r})\n" for name in outcomes)
+    (tmp_path / "test_made_up.py").write_text(
+        "from pathlib import Path\n"
+        "def told(name):\n"
+        "    left = Path(name).read_text()\n"
+        "    Path(name).write_text(left[1:])\n"
+        "    return left[0] == '1'\n" + tests
+    )
+    for name, each in outcomes.items():
+        (tmp_path / name).write_text("".join(map(str, each)))
+    failed = tmp_path / ".pytest_cache/v/cache/lastfailed"
+    failed.parent.mkdir(parents=True)
+    failed.write_text(json.dumps({f"test_made_up.py::{name}": True for name in outcomes}))
+    done = subprocess.run(
+        [sys.executable, str(ROOT / ".ci/again.py")], cwd=tmp_path, capture_output=True, text=True, check=False,
+        timeout=60,
+    )  # fmt: skip
+    assert done.returncode == code, done.stdout
+    assert said in done.stdout
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
