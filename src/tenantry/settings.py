@@ -91,6 +91,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Secret[str] | None, says("Opens `/metrics` on the main port to its bearer; 16 characters or more.")
     ] = None
     plugins: Annotated[tuple[str, ...], says("Plugins to load, by name and in their order (comma list).")] = ()
+    egress_allow: Annotated[
+        tuple[str, ...],
+        says("`ip:port` pairs (comma list) that webhooks may reach although they are not public; for test receivers."),
+    ] = ()
+    dns_resolver: Annotated[
+        str | None, says("`ip:port` of the resolver for URLs that customers set; default: the machine's.")
+    ] = None
     log_level: Annotated[Literal["debug", "info", "warning", "error"], says("The least that is logged.")] = "info"
     log_format: Annotated[Literal["json", "console"], says("One JSON object a line, or for the eye.")] = "json"
     test_clock: Annotated[

@@ -22,6 +22,7 @@ from tenantry.foundation.jobs.bell import Bell
 from tenantry.foundation.jobs.job import NewJob
 from tenantry.foundation.meter import Meter
 from tenantry.foundation.neighbours import Neighbours
+from tenantry.foundation.net.egress import Egress
 from tenantry.foundation.net.mailer import Mailer
 from tenantry.foundation.permission import Permission
 from tenantry.foundation.plugins.plugin import Plugin
@@ -82,6 +83,12 @@ class Runtime(msgspec.Struct, frozen=True):
     def origin(self) -> str:
         """Where links that leave the house start; configured, never read off a request."""
         return (self.settings.public_url or "http://127.0.0.1:8000").rstrip("/")
+
+    @property
+    def egress(self) -> Egress:
+        """The only way out to URLs that customers set."""
+        settings = self.settings
+        return self.neighbours.of(Egress, lambda: Egress(allow=settings.egress_allow, resolver=settings.dns_resolver))
 
     def section(self, kind: type[Section]) -> Section:
         """A domain's own settings."""
