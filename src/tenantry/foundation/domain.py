@@ -22,9 +22,11 @@ from tenantry.foundation.data.sql import Run
 from tenantry.foundation.events.consumer import Consumer, collect_consumers
 from tenantry.foundation.events.event import Event
 from tenantry.foundation.events.folding import Fold
+from tenantry.foundation.events.told import fault_of
 from tenantry.foundation.fate import OF_FOUNDATION, Fate
 from tenantry.foundation.flag import FlagDeclaration
 from tenantry.foundation.forgetting import OF_FOUNDATION as FORGOTTEN_OF_FOUNDATION
+from tenantry.foundation.jobs.beside import Beside
 from tenantry.foundation.jobs.handler import Handler, collect
 from tenantry.foundation.jobs.job import NewJob
 from tenantry.foundation.jobs.queue import Queue, QueuesDiffer, declared
@@ -60,6 +62,7 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
     routes: Routes | None = None
     pages: Pages | None = None
     jobs: ModuleType | None = None
+    beside: tuple[Beside, ...] = ()
     is_on: Callable[[Any], bool] | None = None
     letters: Path | None = None
     seed: Callable[[Call], Awaitable[list[str]]] | None = None
@@ -126,13 +129,11 @@ class Registry:
             if module
             for handler in collect(module)
         )
-        self.consumers: tuple[Consumer, ...] = tuple(
-            consumer for domain in self.domains if domain.jobs for consumer in collect_consumers(domain.jobs)
-        )
         self.flags = tuple(own for domain in self.domains for own in domain.flags)
         self.commands: tuple[Command, ...] = tuple(own for domain in self.domains for own in domain.commands)
         self.sealed = (keyring.sealed_private, *(own for domain in self.domains for own in domain.sealed))
         self.events = tuple(self._declared(Event, "events"))
+        self.consumers = tuple(self._reading())
         self.problems = tuple(self._declared(Problem, "problems"))
         self.permissions = (*EVERYWHERE, *(own for domain in self.domains for own in domain.permissions))
         self.meters = tuple(own for domain in self.domains for own in domain.meters)
@@ -142,7 +143,13 @@ class Registry:
         self._check_names()
         self._check_queues()
         self._check_quotas()
+        self._check_told()
         self._connect_questions()
+
+    @property
+    def beside(self) -> tuple[Beside, ...]:
+        """What each worker does beside its jobs."""
+        return tuple(own for domain in self.domains for own in domain.beside)
 
     @property
     def queues(self) -> dict[str, Queue]:
@@ -219,6 +226,11 @@ class Registry:
             module: ModuleType | None = getattr(domain, file)
             yield from _own(module, kind) if module else ()
 
+    def _reading(self) -> Iterator[Consumer]:
+        for domain in self.domains:
+            for consumer in collect_consumers(domain.jobs) if domain.jobs else ():
+                yield consumer.among(self.events)
+
     def _check_needs(self) -> None:
         seen: set[str] = set()
         for domain in self.domains:
@@ -232,6 +244,7 @@ class Registry:
             "route": [f"{route.method} {route.path}" for route in self.routes],
             "page": [page.path for page in self.pages],
             "event": [event.kind for event in self.events],
+            "webhook type": [event.webhook for event in self.events if event.webhook is not None],
             "problem": [problem.code for problem in self.problems],
             "permission": [permission.name for permission in self.permissions],
             "job": [handler.kind for handler in self.handlers],
@@ -263,6 +276,11 @@ class Registry:
         for quota in self.quotas:
             if quota.meter is not None and quota.meter not in self.meters:
                 raise BadDomains(f"the quota {quota.limit} is on the meter {quota.meter.key}, which nobody declares")
+
+    def _check_told(self) -> None:
+        for event in self.events:
+            if fault := fault_of(event):
+                raise BadDomains(f"the event {event.kind} {fault}")
 
     def fall_silent(self) -> None:
         """Take back every answer to a question, before another registry gives its own."""

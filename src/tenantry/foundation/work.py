@@ -50,7 +50,7 @@ class Work:
     # seconds that its statements are waited for, where that is longer than for others
     patience: ClassVar[float | None] = None
     __slots__ = (
-        "_after", "_bundle", "_consumed", "_may_record", "_session", "call", "connection", "reading", "runtime",
+        "_after", "_bundle", "_may_record", "_rings", "_session", "call", "connection", "reading", "runtime",
     )  # fmt: skip
 
     connection: Connection[Any]
@@ -61,7 +61,7 @@ class Work:
         self.runtime: Runtime = call.runtime
         self._bundle = Bundle()
         self._after: list[Event] = []
-        self._consumed = False
+        self._rings = False
         self._may_record: set[type[Event]] = set()
         # an SQLAlchemy session, whose library is of no concern to a work that nobody asks for one
         self._session: Any = None
@@ -98,7 +98,7 @@ class Work:
         if type(event) not in self._may_record:
             raise TypeError(f"no verb in this work declared that it records {type(event).__name__}")
         self._bundle.add_event(event, self.call, was=was, details=details)
-        self._consumed = self._consumed or event.kind in self.runtime.consumed
+        self._rings = self._rings or event.kind in self.runtime.consumed
 
     def note(self, action: str, *, after: Mapping[str, Any], target: tuple[str, UUID] | None = None) -> None:
         """Leave a row in the audit log, in this commit, about what is no event of any domain."""
@@ -110,6 +110,10 @@ class Work:
         The answer is its id, by which a tracked one can be asked about; one that its key keeps out has none.
         """
         return self._bundle.add_job(job, self.call)
+
+    def ring(self) -> None:
+        """Have the workers look once this is committed: something waits for them that is no job."""
+        self._rings = True
 
     def meter(self, meter: Meter, quantity: int = 1, *, key: str | None = None, counted: bool = False) -> None:
         """Say what the organization used; it counts if and only if this commit succeeds.
@@ -204,7 +208,7 @@ class Work:
             await self._roll_back(error)
             raise
         self.runtime.database.pool.release(self.connection)
-        if self._bundle.asks or self._consumed:
+        if self._bundle.asks or self._rings:
             self.runtime.bell.ring(later=self._bundle.asks_for_later)
 
     async def _end_session(self) -> None:

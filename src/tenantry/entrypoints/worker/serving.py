@@ -28,7 +28,7 @@ async def serve(
     concurrency: int = 100,
     pace: Pace = Pace(),  # noqa: B008  (frozen)
 ) -> None:
-    """Do the jobs, tick the schedules and serve the consumers of every domain until `stop` is set."""
+    """Do the jobs, tick the schedules, serve the consumers of every domain and what it does beside, until `stop`."""
     worker = Worker(runtime, registry.handlers, concurrency=concurrency, pace=pace)
     log.info("worker started", worker=str(worker.id), kinds=len(registry.handlers))
     async with asyncio.TaskGroup() as group:
@@ -37,6 +37,9 @@ async def serve(
             group.create_task(Follower(runtime, registry.consumers, ear=worker.ear).run()),
             group.create_task(months_at_start(runtime)),
         ]
+        for one in registry.beside:
+            # these end by themselves, soon after the jobs
+            group.create_task(one(runtime, worker.ear, stop))
         try:
             await worker.run(stop)
         finally:

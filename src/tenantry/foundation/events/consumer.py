@@ -12,7 +12,7 @@ Like a job's mark this one only marks; the domain's manifest has the functions c
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from types import ModuleType
 from typing import Any, Literal, TypeVar
 
@@ -59,7 +59,9 @@ class Consumer(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     function: Consuming
     events: tuple[type[Event], ...] = ()
+    picks: Callable[[type[Event]], bool] | None = None
     clear: Run | None = None
+    stops: bool = True
     start: Literal["beginning", "now"] = "beginning"
     batch: int = BATCH
     timeout: float = TIMEOUT
@@ -67,8 +69,16 @@ class Consumer(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.clear is not None and set(self.clear.parameters) != CLEARING:
             raise TypeError(f"{self.name} clears a generation with a statement that takes :generation and :most")
+        if self.events and self.picks is not None:
+            raise TypeError(f"{self.name} names its events, or picks them")
         if self.batch < 1 or self.timeout <= 0:
             raise TypeError(f"{self.name} takes at least one event, and some time for it")
+
+    def among(self, declared: Iterable[type[Event]]) -> Consumer:
+        """As it is where these events are declared: one that picks has picked."""
+        if self.picks is None:
+            return self
+        return msgspec.structs.replace(self, events=tuple(filter(self.picks, declared)), picks=None)
 
     @property
     def kinds(self) -> tuple[str, ...] | None:
@@ -85,6 +95,8 @@ def consumer(*events: type[Event], **rest: Any) -> Callable[[Function], Function
     """Read these events in the order of the log, all of them where none is named; each once, whatever fails.
 
     `clear` is a statement that removes up to `:most` rows of a `:generation`; `start="now"` leaves out what was before.
+    Instead of naming events it can pick the kinds it reads, of all that are declared. An event that cannot be read
+    stops it, unless it says `stops=False`: then it is given that too, without its fields.
     """
 
     def declare(function: Function) -> Function:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import date
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -31,12 +32,20 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
     `kind` is the stable dotted name (`accounts.user_joined`). `version` grows when the fields change meaning, and
     `upcasts` turn the payload of each version before it into that of the next. `audited` puts it into the audit log.
+
+    `webhook` is the type under which an organization's webhooks tell it; none: they do not. An endpoint that was made
+    before a version came is told the one before: `since` has the day on which each version came, `downcasts` turn the
+    payload of each version into that of the one before, by the number of the latter, and `earlier` has its fields.
     """
 
     kind: ClassVar[str] = ""
     version: ClassVar[int] = 1
     upcasts: ClassVar[Mapping[int, Upcast]] = {}
     audited: ClassVar[Audited | None] = None
+    webhook: ClassVar[str | None] = None
+    since: ClassVar[Mapping[int, date]] = {}
+    downcasts: ClassVar[Mapping[int, Upcast]] = {}
+    earlier: ClassVar[Mapping[int, type[msgspec.Struct]]] = {}
 
     def person(self) -> UUID | None:
         """Whose history this belongs to; None for the house's own."""

@@ -171,6 +171,38 @@ async def read_log(
     return _up_to(page, most)
 
 
+# by the index of one organization's events, which is in the log's order as well
+of_org = many(
+    _Row,
+    """
+    select epoch, tx, id, public_id, at, org_id, person_id, kind, version, payload, actor, request_id, true as wanted,
+           0::bigint as nth, 0::bigint as seen
+      from tenantry.events
+     where org_id = :org
+       and kind = any (:kinds::text[])
+       and at >= :since
+       and at < :until
+       and (epoch, tx, id) > (:epoch::integer, :tx::xid8, :id::bigint)
+       and (epoch, tx) < (:below_epoch::integer, :below_tx::xid8)
+     order by epoch, tx, id
+     limit :most
+    """,
+    not_null=("wanted", "nth", "seen"),
+)
+
+
+async def read_span(
+    work: Work, after: Position, most: int, *, kinds: Collection[str], org: UUID, since: datetime, until: datetime
+) -> Page:
+    """What happened in one organization in a span of time after a place, oldest first: at most so many events."""
+    horizon = await horizon_now(work)
+    rows = await of_org(
+        work, org=org, kinds=sorted(kinds), since=since, until=until, epoch=after.epoch, tx=after.tx, id=after.id,
+        below_epoch=horizon.epoch, below_tx=horizon.tx, most=most,
+    )  # fmt: skip
+    return _page(work, rows, rows[-1].position if rows else after, more=len(rows) == most)
+
+
 def _up_to(page: Page, most: int) -> Page:
     """The page, cut after the transaction that its event number `most` belongs to."""
     events = page.events

@@ -7,6 +7,7 @@ kind claims stays as it is. Positions in the log are never told: they count what
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -23,7 +24,12 @@ _details = msgspec.json.Decoder(dict[str, str | None])
 
 def data_outside(payload: str) -> dict[str, Any]:
     """What an event says, its ids in the form that leaves the house."""
-    return {name: _outside(kind_of_field(name), value) for name, value in _payload.decode(payload).items()}
+    return outside(_payload.decode(payload))
+
+
+def outside(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """A payload, its ids in the form that leaves the house."""
+    return {name: _outside(kind_of_field(name), value) for name, value in payload.items()}
 
 
 def actor_of(actor: str) -> Actor:

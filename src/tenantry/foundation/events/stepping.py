@@ -88,7 +88,7 @@ class Batch:
     async def _perform(self, work: ConsumerWork, page: Page) -> None:
         if not page.events:
             return
-        for logged in page.events if self.consumer.kinds else ():
+        for logged in page.events if self.consumer.kinds and self.consumer.stops else ():
             if logged.event is None:
                 raise self._why_unreadable(logged.kind, logged.version, bytes(logged.payload))
         async with asyncio.timeout(self.consumer.timeout):
