@@ -9,7 +9,24 @@ import subprocess
 import sys
 from collections.abc import Callable
 
-from bench import bundle, flags, jobs, keys, log, me, notices, once, orgs, passwords, rates, refresh, shed, start, usage
+from bench import (
+    bundle,
+    flags,
+    jobs,
+    keys,
+    log,
+    me,
+    notices,
+    once,
+    orgs,
+    passwords,
+    rates,
+    refresh,
+    shed,
+    start,
+    usage,
+    webhooks,
+)
 from bench.cores import split
 from bench.database import postgres
 from bench.processes import BenchFailed
@@ -34,6 +51,7 @@ BENCHES: dict[str, Callable[[Stage], Outcome]] = {
     "notices": notices.run,
     "flags": flags.run,
     "rates": rates.run,
+    "webhooks": webhooks.run,
 }
 
 

@@ -19,6 +19,7 @@ from tenantry.foundation.data.login import LoginGuard
 from tenantry.foundation.domain import Registry
 from tenantry.foundation.jobs.bell import Bell
 from tenantry.foundation.logs import configure_logs, get_logger
+from tenantry.foundation.net.egress import faults_of
 from tenantry.foundation.net.letters import Letters
 from tenantry.foundation.net.mail import Post, sender_of
 from tenantry.foundation.net.mailbox import MailboxPost
@@ -42,8 +43,9 @@ from tenantry.orgs.domain import domain as orgs
 from tenantry.plans.domain import domain as plans
 from tenantry.settings import BadSettings, Reading, Settings, plugins_named, read_settings, variable
 from tenantry.usage.domain import domain as usage
+from tenantry.webhooks.domain import domain as webhooks
 
-DOMAINS = (accounts, orgs, plans, api_keys, usage, flags, billing, audit)
+DOMAINS = (accounts, orgs, plans, api_keys, usage, flags, billing, webhooks, audit)
 
 
 def registry(plugins: Iterable[str] | None = None) -> Registry:
@@ -94,6 +96,8 @@ def web() -> Gate:
 def build_runtime(reading: Reading, registry: Registry) -> Runtime:
     """The equipment of a process; nothing is connected yet."""
     settings = reading.settings
+    if faults := faults_of(settings.egress_allow, settings.dns_resolver):
+        raise BadSettings(faults)
     clock = FileClock(Path(settings.test_clock)) if settings.test_clock else Clock()
     master = _master_keys(settings)
     database = _database(settings, clock)

@@ -273,6 +273,51 @@ async def _rotate_key(stage: Stage) -> Asked:
     return person, await person.post(f"{path}/rotation")
 
 
+async def _create_endpoint(stage: Stage) -> Asked:
+    # an address by its number is vetted without asking anybody
+    body = {"url": "https://1.1.1.1/hooks"}
+    return stage.team.admin, await stage.team.admin.post(f"{stage.team.path}/webhook-endpoints", body)
+
+
+async def _endpoint(stage: Stage) -> tuple[Client, str]:
+    person, made = await _create_endpoint(stage)
+    return person, f"{stage.team.path}/webhook-endpoints/{made.json['id']}"
+
+
+async def _change_endpoint(stage: Stage) -> Asked:
+    person, path = await _endpoint(stage)
+    return person, await person.patch(path, {"description": "Other", "enabled": False})
+
+
+async def _delete_endpoint(stage: Stage) -> Asked:
+    person, path = await _endpoint(stage)
+    return person, await person.delete(path)
+
+
+async def _rotate_endpoint(stage: Stage) -> Asked:
+    person, path = await _endpoint(stage)
+    return person, await person.post(f"{path}/rotation")
+
+
+async def _test_endpoint(stage: Stage) -> Asked:
+    person, path = await _endpoint(stage)
+    return person, await person.post(f"{path}/test")
+
+
+async def _replay(stage: Stage) -> Asked:
+    person, path = await _endpoint(stage)
+    since = (await person.get(path)).json["created_at"]
+    return person, await person.post(f"{path}/replay", {"since": since, "which": "missed"})
+
+
+async def _retry(stage: Stage) -> Asked:
+    person, path = await _endpoint(stage)
+    await person.post(f"{path}/test")
+    await stage.house.drain_consumers()
+    [delivery] = (await person.get(f"{path}/deliveries")).json["items"]
+    return person, await person.post(f"{path}/deliveries/{delivery['id']}/retry")
+
+
 STARTED, ENDED = "accounts:session:started", "accounts:session:ended"
 ALLOWED: dict[str, Case] = {
     "POST /v1/auth/register": ((), _register),
@@ -315,6 +360,22 @@ ALLOWED: dict[str, Case] = {
     "PATCH /v1/orgs/{org}/api-keys/{key}": (("api_keys:key:changed",), _change_key),
     "DELETE /v1/orgs/{org}/api-keys/{key}": (("api_keys:key:revoked",), _revoke_key),
     "POST /v1/orgs/{org}/api-keys/{key}/rotation": (("api_keys:key:rotated",), _rotate_key),
+    "POST /v1/orgs/{org}/webhook-endpoints": (("webhooks:endpoint:created",), _create_endpoint),
+    "PATCH /v1/orgs/{org}/webhook-endpoints/{endpoint}": (
+        ("webhooks:endpoint:changed", "webhooks:endpoint:disabled"),
+        _change_endpoint,
+    ),
+    "DELETE /v1/orgs/{org}/webhook-endpoints/{endpoint}": (("webhooks:endpoint:deleted",), _delete_endpoint),
+    "POST /v1/orgs/{org}/webhook-endpoints/{endpoint}/rotation": (
+        ("webhooks:endpoint:secret_rotated",),
+        _rotate_endpoint,
+    ),
+    "POST /v1/orgs/{org}/webhook-endpoints/{endpoint}/test": (("webhooks:endpoint:tested",), _test_endpoint),
+    "POST /v1/orgs/{org}/webhook-endpoints/{endpoint}/replay": (("webhooks:endpoint:replayed",), _replay),
+    "POST /v1/orgs/{org}/webhook-endpoints/{endpoint}/deliveries/{delivery}/retry": (
+        ("webhooks:delivery:retried",),
+        _retry,
+    ),
     "POST /v1/orgs/{org}/audit-log/export": (("audit:export:asked",), _audit_export),
 }
 """Of each operation the rows that it leaves, in their order; none where the rule on events says why."""
@@ -360,7 +421,7 @@ async def test_what_is_allowed_leaves_its_rows_and_no_other(stage: Stage, operat
         assert "aiohttp" in place_of(row)["user_agent"]
         if not route.public:
             assert (row["actor_kind"], row["actor_id"]) == ("person", user_id(asked_by))
-        if row["action"].startswith(("orgs:", "audit:", "api_keys:")):
+        if row["action"].startswith(("orgs:", "audit:", "api_keys:", "webhooks:")):
             assert row["org_id"] is not None
 
 

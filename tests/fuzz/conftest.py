@@ -31,6 +31,10 @@ NEW_PASSWORD = "seven lanterns over the harbour"
 Answer = TypeVar("Answer")
 # which scopes there are, how networks are written and how long a key may live, no schema says
 KEY_FACTS = {"scopes": ["members:read"], "addresses": ["192.0.2.0/24"]}
+# where webhooks may go, what they can be told, and which headers are not for them to choose, the same; an address by
+# its number is vetted without asking anybody
+HOOK = {"url": "https://1.1.1.1/hooks"}
+HOOK_FACTS = HOOK | {"events": ["member.*"], "headers": {"X-Source": "fuzz"}, "payload_version": "2026-01-02"}
 
 
 class Tally(Witness):
@@ -55,6 +59,16 @@ Members = dict[str, Any]
 def _key_facts(body: Mapping[str, Any]) -> Members:
     ends = {"expires_at": (datetime.now(UTC) + timedelta(days=30)).isoformat()}
     return {name: fact for name, fact in (KEY_FACTS | ends).items() if name in body}
+
+
+def _hook_facts(body: Mapping[str, Any]) -> Members:
+    return {name: fact for name, fact in HOOK_FACTS.items() if name in body}
+
+
+def _lately(body: Mapping[str, Any]) -> Members:
+    now = datetime.now(UTC)
+    span = {"since": (now - timedelta(hours=1)).isoformat(), "until": now.isoformat()}
+    return {name: moment for name, moment in span.items() if name in body}
 
 
 class Pocket:
@@ -91,6 +105,9 @@ class Pocket:
             "orgs.close_org": lambda *_: {"slug": self._slug},
             "api_keys.create_api_key": lambda body, _: {"scopes": KEY_FACTS["scopes"]} | _key_facts(body),
             "api_keys.change_api_key": lambda body, _: _key_facts(body),
+            "webhooks.create_endpoint": lambda body, _: HOOK | _hook_facts(body),
+            "webhooks.change_endpoint": lambda body, _: _hook_facts(body),
+            "webhooks.replay_deliveries": lambda body, _: _lately(body),
             "orgs.reopen_org": lambda *_: {"slug": self._slug},
         }
         # where each happens: an organization of the person's own, or the one that invites them
@@ -125,6 +142,20 @@ class Pocket:
                 "usage.report_usage": lambda who: {"org": self._org(who)},
             }
             | {
+                f"webhooks.{name}": self._with_endpoint
+                for name in (
+                    "endpoint",
+                    "change_endpoint",
+                    "delete_endpoint",
+                    "rotate_secret",
+                    "try_endpoint",
+                    "deliveries",
+                    "replay_deliveries",
+                )
+            }
+            | {f"webhooks.{name}": self._with_delivery for name in ("delivery", "retry_delivery")}
+            | {f"webhooks.{name}": lambda who: {"org": self._org(who)} for name in ("endpoints", "create_endpoint")}
+            | {
                 f"billing.{name}": lambda who: {"org": self._org(who)}
                 for name in (
                     "billing",
@@ -148,7 +179,7 @@ class Pocket:
     def visitor(self, operation: str) -> Tokens:
         """Tokens of a new device, so that a request that signs out spoils no other; of a new person where need be."""
         alone = operation in self._changing or operation.startswith(
-            ("orgs.", "audit.", "plans.", "billing.", "api_keys.", "usage.", "flags.")
+            ("orgs.", "audit.", "plans.", "billing.", "api_keys.", "usage.", "flags.", "webhooks.")
         )
         return self._join() if alone else self._sign_in()
 
@@ -203,6 +234,18 @@ class Pocket:
         org = self._org(who)
         body = {"name": "Fuzz", "scopes": ["members:read"]}
         return {"org": org, "key": self._post(f"/v1/orgs/{org}/api-keys", body, who).json["id"]}
+
+    def _with_endpoint(self, who: Tokens) -> dict[str, str]:
+        org = self._org(who)
+        return {"org": org, "endpoint": self._post(f"/v1/orgs/{org}/webhook-endpoints", HOOK, who).json["id"]}
+
+    def _with_delivery(self, who: Tokens) -> dict[str, str]:
+        ids = self._with_endpoint(who)
+        path = "/v1/orgs/{org}/webhook-endpoints/{endpoint}".format_map(ids)
+        self._post(f"{path}/test", None, who)
+        self._wait(self._house.drain_consumers())
+        listed = self._wait(self._house.client.signed_in(who).get(f"{path}/deliveries"))
+        return ids | {"delivery": listed.json["items"][0]["id"]}
 
     def _with_audit_link(self, who: Tokens) -> dict[str, str]:
         org = self._org(who)

@@ -40,6 +40,8 @@ MATRIX = """
     quotas:read       x     x      x
     usage:read        x     x      x
     usage:write       x     x      -
+    webhooks:read     x     x      -
+    webhooks:write    x     x      -
 """
 
 

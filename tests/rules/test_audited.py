@@ -23,6 +23,7 @@ NOT_AUDITED = {
     "accounts.export_ready": "the house's step between asking and taking, which are audited",
     "orgs.invite_forgotten": "what is left of an invite whose end is audited",
     "api_keys.key_forgotten": "what is left of a key whose end is audited",
+    "webhooks.endpoint_forgotten": "what is left of an endpoint whose deletion is audited",
     "billing.trial_ending": "a date that comes nearer; what comes of it is audited",
 }
 ACTION = re.compile(r"([a-z_]+):([a-z_]+):([a-z_]+)")

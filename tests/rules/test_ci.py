@@ -16,7 +16,9 @@ import yaml
 
 from rules.source import ROOT
 
-SCRIPTS = sorted(path for folder in (".ci", "bin") for path in (ROOT / folder).iterdir() if path.is_file() and path.suffix != ".py")
+SCRIPTS = sorted(
+    path for folder in (".ci", "bin") for path in (ROOT / folder).iterdir() if path.is_file() and path.suffix != ".py"
+)
 
 
 def _workflow() -> dict[str, Any]:
@@ -53,7 +55,10 @@ def test_the_workflow_may_only_read() -> None:
 
 def test_ci_at_home_is_the_same_two_commands() -> None:
     text = (ROOT / ".ci/run").read_text(encoding="utf-8")
-    assert re.findall(r"^(?:exec )?(bin/[^&\n]*\S)(?: && exit)?$", text, re.MULTILINE) == ["bin/check", "bin/test --all"]
+    assert re.findall(r"^(?:exec )?(bin/[^&\n]*\S)(?: && exit)?$", text, re.MULTILINE) == [
+        "bin/check",
+        "bin/test --all",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ BESIDE_THE_KINDS: dict[str, set[str]] = {
     "accounts": {"letters"},
     "billing": {"letters", "metrics", "stripe"},
     "orgs": {"letters"},
+    "webhooks": {"letters", "sending"},
 }
 
 

@@ -14,8 +14,8 @@ NETWORK = ("tenantry.foundation.net", "aiohttp", "asyncio", "httpx", "socket", "
 MAIL = ("tenantry.foundation.net.letters", "tenantry.foundation.net.mail", "tenantry.foundation.net.smtp")
 DATABASE = ("tenantry.foundation.data.database", "tenantry.foundation.data.pool", "tenantry.foundation.work", "asyncpg")
 CLOCK = ("time", "tenantry.foundation.data.clock", "tenantry.settings")
-# an address is text with a canonical form: reading one asks nobody
-ASKS_NOBODY = {"tenantry.foundation.net.address"}
+# an address is text with a canonical form, and a job to be asked for a value: neither asks anybody
+ASKS_NOBODY = {"tenantry.foundation.net.address", "tenantry.foundation.jobs.job"}
 FORBIDDEN = {
     "models": (*NETWORK, *DATABASE, *CLOCK, SQL, "os", "random"),
     "events": (*NETWORK, *DATABASE, *CLOCK, SQL),

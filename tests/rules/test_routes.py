@@ -29,6 +29,7 @@ PUBLIC = {
     "POST /v1/auth/revoke": "the token that is given back is the credential, and the answer is always the same",
     "GET /v1/roles": "what each role may do is no secret",
     "GET /v1/plans": "what there is to buy is no secret",
+    "GET /v1/webhook-event-types": "what there is to build on is no secret",
     "POST /v1/stripe/webhook": "the signature is the credential",
 }
 PAGES = {

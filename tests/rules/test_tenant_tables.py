@@ -37,6 +37,8 @@ UNIQUE_EVERYWHERE = {
     "one_org_per_customer": "Stripe's id, which Stripe alone gives out: of two tenants one would be billed for both",
     "one_row_per_invoice": "Stripe's id, and an invoice of two tenants would be a mistake to be seen at once",
     "one_row_per_subscription": "as that of an invoice",
+    "one_webhook_endpoint_per_id": "an id of 122 random bits, which an operator names without its organization",
+    "one_webhook_secret_per_id": "the same, of which nobody is told",
     "one_waiting_job_per_key": "within a lane, which is the organization",
 }
 # as PostgreSQL writes it again: with its schema or without
@@ -122,7 +124,8 @@ async def test_no_organization_can_go_and_leave_rows_of_its_own_behind(owner: as
     # the house's logs and queue outlive an organization until they are purged with it
     logs, queue = {"events", "audit_log", "details"}, {"jobs", "job_runs", "dead_letters", "job_reports"}
     usage = {"usage_events", "usage_keys"}
-    assert {row["relname"] for row in free} <= logs | queue | usage
+    webhooks = {"webhook_messages", "webhook_due", "webhook_deliveries", "webhook_attempts"}
+    assert {row["relname"] for row in free} <= logs | queue | usage | webhooks
 
 
 # whoever shows a key's secret may read which organization it is of, and is told so by a 404 and not by a 401

@@ -57,6 +57,10 @@ ACTS_AS_THE_HOUSE = {
     "tenantry.billing.jobs.mails": "owners are told whoever of them pays, and what Stripe tells belongs to no session",
     "tenantry.api_keys.cli": "an operator looks after anybody's API keys",
     "tenantry.api_keys.jobs": "who left sees nothing any more, and what ended long ago is nobody's present",
+    "tenantry.webhooks.cli": "an operator looks after anybody's webhooks",
+    "tenantry.webhooks.jobs.mails": "owners and admins are told whoever of them made an endpoint",
+    "tenantry.webhooks.jobs.replaying": "what endpoints are told is written by the house alone",
+    "tenantry.webhooks.jobs.upkeep": "what is deleted or too old is nobody's present",
     "tenantry.foundation.security.key_use": "the keys that a process met are of many organizations",
     "tenantry.flags.cli.changing": "an operator looks after the flags of the whole house",
     "tenantry.flags.cli.overriding": "the same, and what any organization has instead",
@@ -91,6 +95,7 @@ ACTS_AS_THE_HOUSE = {
     "tenantry.accounts.cli": "an operator's commands and the demo",
     "tenantry.testing.installation": "a test asks for a job as the house does",
     "tenantry.testing.team": "a test makes members without invites",
+    "tenantry.webhooks.sending.statements": "a sender sends to anybody's endpoints",
 }
 SAYS_COMMIT = re.compile(r"(?:^|;)\s*(?:commit|rollback|prepare transaction)\b\s*(?:;|$)", re.IGNORECASE)
 SAYS_ROLE = re.compile(r"\bset\s+(?:local\s+)?(?:role|session\s+authorization)\b", re.IGNORECASE)

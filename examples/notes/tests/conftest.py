@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from tenantry.testing import Installation, Team, scratch
 
@@ -40,9 +43,30 @@ def plan_file(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="session")
-async def house(plan_file: str) -> AsyncIterator[Installation]:
-    """An installation with this plugin, and with plans."""
-    async with scratch("notes", environ={"TENANTRY_PLAN_FILE": plan_file}) as running:
+def told() -> list[dict[str, Any]]:
+    """What a customer was told by webhooks."""
+    return []
+
+
+@pytest.fixture(scope="session")
+async def receiver(told: list[dict[str, Any]]) -> AsyncIterator[TestServer]:
+    """Where a customer is told."""
+
+    async def hear(request: web.Request) -> web.Response:
+        told.append(await request.json())
+        return web.Response(status=204)
+
+    app = web.Application()
+    app.router.add_post("/", hear)
+    async with TestServer(app) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+async def house(plan_file: str, receiver: TestServer) -> AsyncIterator[Installation]:
+    """An installation with this plugin, with plans, and with a receiver that it may reach."""
+    environ = {"TENANTRY_PLAN_FILE": plan_file, "TENANTRY_EGRESS_ALLOW": f"127.0.0.1:{receiver.port}"}
+    async with scratch("notes", environ=environ) as running:
         yield running
 
 

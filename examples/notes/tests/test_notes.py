@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 from uuid import UUID
 
 import asyncpg
+from aiohttp.test_utils import TestServer
 
 from tenantry import Call, NewJob, SystemWork
 from tenantry.flags.actions import override_flag
@@ -125,6 +127,27 @@ async def test_a_flag_turns_sharing_off(house: Installation, team: Team) -> None
         while await _shared(team, note) != 404:
             pass
     assert await _shared(team, note) == 404
+
+
+async def test_an_organization_is_told_of_its_notes_by_webhook_and_not_what_they_say(
+    house: Installation, team: Team, receiver: TestServer, told: list[dict[str, Any]]
+) -> None:
+    asked = {"url": str(receiver.make_url("/")), "events": ["note.*"]}
+    assert (await team.owner.post(f"{team.path}/webhook-endpoints", asked)).status == 201
+    note = await _write(team, team.member, "Buy milk.")
+    await team.member.post(f"{team.path}/notes/{note}/sharing")
+    await team.member.delete(f"{team.path}/notes/{note}")
+    await house.deliver()
+    about = {"org_id": team.org, "note_id": note}
+    wrote = {"user_id": team.member.user_id}
+    assert {one["type"]: one["data"] for one in told} == {
+        "note.written": about | wrote,
+        "note.shared": about,
+        "note.removed": about,
+    }
+    items = (await house.client.get("/v1/webhook-event-types")).json["items"]
+    known = {one["type"]: one["sentence"] for one in items}
+    assert known["note.shared"] == "A note was shown to everybody in its organization."
 
 
 async def test_notes_are_counted_by_day(house: Installation, team: Team) -> None:

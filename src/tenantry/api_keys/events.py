@@ -18,6 +18,7 @@ class ApiKeyCreated(Event, frozen=True):
 
     kind = "api_keys.key_created"
     audited = Audited("api_keys:key:created", target="key_id", shows=("key_kind", "scopes", "expires_at"))
+    webhook = "api_key.created"
     org_id: UUID
     key_id: UUID
     key_kind: KeyKind
@@ -31,6 +32,7 @@ class ApiKeyChanged(Event, frozen=True):
 
     kind = "api_keys.key_changed"
     audited = Audited("api_keys:key:changed", target="key_id", shows=("fields", "scopes", "expires_at"))
+    webhook = "api_key.changed"
     org_id: UUID
     key_id: UUID
     fields: tuple[str, ...]
@@ -44,6 +46,7 @@ class ApiKeyRotated(Event, frozen=True):
 
     kind = "api_keys.key_rotated"
     audited = Audited("api_keys:key:rotated", target="key_id", shows=("old_secret_ends_at",))
+    webhook = "api_key.rotated"
     org_id: UUID
     key_id: UUID
     old_secret_ends_at: datetime
@@ -55,6 +58,7 @@ class ApiKeyRevoked(Event, frozen=True):
 
     kind = "api_keys.key_revoked"
     audited = Audited("api_keys:key:revoked", target="key_id", shows=("why",))
+    webhook = "api_key.revoked"
     org_id: UUID
     key_id: UUID
     why: WhyRevoked
@@ -66,6 +70,7 @@ class ApiKeyPassed(Event, frozen=True):
 
     kind = "api_keys.key_passed"
     audited = Audited("api_keys:key:passed", target="key_id", shows=("created_by",))
+    webhook = "api_key.passed"
     org_id: UUID
     key_id: UUID
     created_by: UUID

@@ -13,6 +13,7 @@ class AuditExportAsked(Event, frozen=True):
 
     kind = "audit.export_asked"
     audited = Audited("audit:export:asked", target="link_id", shows=("format",))
+    webhook = "audit_export.asked"
     org_id: UUID
     user_id: UUID
     link_id: UUID
@@ -24,6 +25,7 @@ class AuditExportTaken(Event, frozen=True):
 
     kind = "audit.export_taken"
     audited = Audited("audit:export:taken", target="link_id", shows=("format",))
+    webhook = "audit_export.taken"
     org_id: UUID
     user_id: UUID
     link_id: UUID

@@ -44,6 +44,7 @@ class SubscriptionStarted(Event, frozen=True):
     audited = Audited(
         "billing:subscription:started", target="org_id", shows=("subscription", "status", "plan", "quantity")
     )
+    webhook = "subscription.started"
     org_id: UUID
     subscription: str
     status: str
@@ -64,6 +65,7 @@ class SubscriptionChanged(Event, frozen=True):
         target="org_id",
         shows=("subscription", "status", "plan", "quantity", "cancel_at_period_end"),
     )
+    webhook = "subscription.changed"
     org_id: UUID
     subscription: str
     fields: tuple[str, ...]
@@ -85,6 +87,7 @@ class SubscriptionEnded(Event, frozen=True):
 
     kind = "billing.subscription_ended"
     audited = Audited("billing:subscription:ended", target="org_id", shows=("subscription", "status"))
+    webhook = "subscription.ended"
     org_id: UUID
     subscription: str
     status: str
@@ -158,6 +161,7 @@ class TrialEnding(Event, frozen=True):
     """A trial is over in a few days."""
 
     kind = "billing.trial_ending"
+    webhook = "trial.ending"
     org_id: UUID
     subscription: str
     trial_end: datetime
@@ -168,6 +172,7 @@ class PaymentFailed(Event, frozen=True):
 
     kind = "billing.payment_failed"
     audited = Audited("billing:payment:failed", target="org_id", shows=("invoice", "amount", "currency", "attempts"))
+    webhook = "payment.failed"
     org_id: UUID
     invoice: str
     subscription: str | None
@@ -182,6 +187,7 @@ class InvoicePaid(Event, frozen=True):
 
     kind = "billing.invoice_paid"
     audited = Audited("billing:invoice:paid", target="org_id", shows=("invoice", "amount", "currency"))
+    webhook = "invoice.paid"
     org_id: UUID
     invoice: str
     subscription: str | None
@@ -194,6 +200,7 @@ class PaymentReversed(Event, frozen=True):
 
     kind = "billing.payment_reversed"
     audited = Audited("billing:payment:reversed", target="org_id", shows=("invoice", "refunded", "disputed"))
+    webhook = "payment.reversed"
     org_id: UUID
     invoice: str
     refunded: int

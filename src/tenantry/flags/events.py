@@ -65,6 +65,7 @@ class FlagOverridden(Event, frozen=True):
 
     kind = "flags.flag_overridden"
     audited = Audited("flags:override:given", target="org_id", shows=("flag_key", "variant"))
+    webhook = "flag.overridden"
     org_id: UUID
     flag_key: str
     variant: str
@@ -76,5 +77,6 @@ class FlagOverrideLifted(Event, frozen=True):
 
     kind = "flags.override_lifted"
     audited = Audited("flags:override:lifted", target="org_id", shows=("flag_key",))
+    webhook = "flag.override_lifted"
     org_id: UUID
     flag_key: str

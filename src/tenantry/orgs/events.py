@@ -19,6 +19,7 @@ class OrgCreated(Event, frozen=True):
 
     kind = "orgs.org_created"
     audited = Audited("orgs:org:created", target="org_id", shows=("name", "slug"))
+    webhook = "org.created"
     org_id: UUID
     user_id: UUID
     name: str
@@ -30,6 +31,7 @@ class OrgChanged(Event, frozen=True):
 
     kind = "orgs.org_changed"
     audited = Audited("orgs:org:changed", target="org_id", shows=("name", "slug"))
+    webhook = "org.changed"
     org_id: UUID
     fields: tuple[str, ...]
     name: str
@@ -43,6 +45,7 @@ class OrgClosed(Event, frozen=True):
 
     kind = "orgs.org_closed"
     audited = Audited("orgs:org:closed", target="org_id", shows=("purge_at",))
+    webhook = "org.closed"
     org_id: UUID
     user_id: UUID
     purge_at: datetime
@@ -54,6 +57,7 @@ class OrgReopened(Event, frozen=True):
 
     kind = "orgs.org_reopened"
     audited = Audited("orgs:org:reopened", target="org_id")
+    webhook = "org.reopened"
     org_id: UUID
     user_id: UUID
     version_after: int
@@ -64,6 +68,7 @@ class OrgRestricted(Event, frozen=True):
 
     kind = "orgs.org_restricted"
     audited = Audited("orgs:org:restricted", target="org_id", shows=("restricted_from",))
+    webhook = "org.restricted"
     org_id: UUID
     restricted_from: datetime
     version_after: int
@@ -74,6 +79,7 @@ class OrgUnrestricted(Event, frozen=True):
 
     kind = "orgs.org_unrestricted"
     audited = Audited("orgs:org:unrestricted", target="org_id")
+    webhook = "org.unrestricted"
     org_id: UUID
     version_after: int
 
@@ -92,6 +98,7 @@ class MemberJoined(Event, frozen=True):
 
     kind = "orgs.member_joined"
     audited = Audited("orgs:member:joined", target="user_id", shows=("role",))
+    webhook = "member.joined"
     org_id: UUID
     user_id: UUID
     role: Role
@@ -102,6 +109,7 @@ class MemberRoleChanged(Event, frozen=True):
 
     kind = "orgs.member_role_changed"
     audited = Audited("orgs:member:role_changed", target="user_id", shows=("role",))
+    webhook = "member.role_changed"
     org_id: UUID
     user_id: UUID
     role: Role
@@ -113,6 +121,7 @@ class MemberLeft(Event, frozen=True):
 
     kind = "orgs.member_left"
     audited = Audited("orgs:member:left", target="user_id", shows=("why",))
+    webhook = "member.left"
     org_id: UUID
     user_id: UUID
     why: Literal["left", "removed", "purged"]
@@ -123,6 +132,7 @@ class OwnershipTransferred(Event, frozen=True):
 
     kind = "orgs.ownership_transferred"
     audited = Audited("orgs:ownership:transferred", target="to_user_id", thing="user")
+    webhook = "ownership.transferred"
     org_id: UUID
     from_user_id: UUID
     to_user_id: UUID
@@ -133,6 +143,7 @@ class InviteSent(Event, frozen=True):
 
     kind = "orgs.invite_sent"
     audited = Audited("orgs:invite:sent", target="invite_id", shows=("role", "expires_at"))
+    webhook = "invite.sent"
     org_id: UUID
     invite_id: UUID
     invited_by: UUID
@@ -146,6 +157,7 @@ class InviteResent(Event, frozen=True):
 
     kind = "orgs.invite_resent"
     audited = Audited("orgs:invite:resent", target="invite_id", shows=("role", "expires_at"))
+    webhook = "invite.resent"
     org_id: UUID
     invite_id: UUID
     invited_by: UUID
@@ -159,6 +171,7 @@ class InviteAccepted(Event, frozen=True):
 
     kind = "orgs.invite_accepted"
     audited = Audited("orgs:invite:accepted", target="invite_id")
+    webhook = "invite.accepted"
     org_id: UUID
     invite_id: UUID
     user_id: UUID
@@ -169,6 +182,7 @@ class InviteDeclined(Event, frozen=True):
 
     kind = "orgs.invite_declined"
     audited = Audited("orgs:invite:declined", target="invite_id")
+    webhook = "invite.declined"
     org_id: UUID
     invite_id: UUID
     # none for whoever held the link alone: it proves the address and not the person
@@ -180,6 +194,7 @@ class InviteRevoked(Event, frozen=True):
 
     kind = "orgs.invite_revoked"
     audited = Audited("orgs:invite:revoked", target="invite_id")
+    webhook = "invite.revoked"
     org_id: UUID
     invite_id: UUID
     revoked_by: UUID
@@ -190,6 +205,7 @@ class InviteExpired(Event, frozen=True):
 
     kind = "orgs.invite_expired"
     audited = Audited("orgs:invite:expired", target="invite_id")
+    webhook = "invite.expired"
     org_id: UUID
     invite_id: UUID
 

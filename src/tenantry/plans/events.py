@@ -16,6 +16,7 @@ class PlanGiven(Event, frozen=True):
     audited = Audited(
         "plans:plan:given", target="org_id", shows=("plan", "plan_version", "source", "seats", "valid_until")
     )
+    webhook = "plan.given"
     org_id: UUID
     plan: str
     plan_version: int
@@ -29,6 +30,7 @@ class PlanEnded(Event, frozen=True):
 
     kind = "plans.plan_ended"
     audited = Audited("plans:plan:ended", target="org_id", shows=("plan", "source"))
+    webhook = "plan.ended"
     org_id: UUID
     plan: str
     source: Literal["grant", "subscription", "trial"]
@@ -39,6 +41,7 @@ class OverrideGiven(Event, frozen=True):
 
     kind = "plans.override_given"
     audited = Audited("plans:override:given", target="org_id", shows=("feature_key", "source", "value", "valid_until"))
+    webhook = "entitlement_override.given"
     org_id: UUID
     feature_key: str
     source: Literal["override", "add_on"]
@@ -52,6 +55,7 @@ class OverrideLifted(Event, frozen=True):
 
     kind = "plans.override_lifted"
     audited = Audited("plans:override:lifted", target="org_id", shows=("feature_key", "source"))
+    webhook = "entitlement_override.lifted"
     org_id: UUID
     feature_key: str
     source: Literal["override", "add_on"]

@@ -35,6 +35,7 @@ from tenantry.settings import read_settings
 from tenantry.testing.browser import Browser
 from tenantry.testing.client import Client
 from tenantry.testing.team import Team, add_member
+from tenantry.webhooks.sending import drain as drain_deliveries
 
 PASSWORD = "correct horse battery staple"  # noqa: S105  (of people who exist in tests only)
 MASTER_KEYS = "test:dGVzdHMtb25seS0zMi1ieXRlcy1sb25nLWtleS4uLi4="
@@ -71,6 +72,11 @@ class Installation:
     async def drain_consumers(self) -> int:
         """Have every consumer read all that is committed; says how many events that took. Runs none of their jobs."""
         return await drain_consumers(self.runtime, self.registry.consumers)
+
+    async def deliver(self) -> int:
+        """Tell webhooks all that is committed, and send what is due; says how many attempts that took."""
+        await self.drain_consumers()
+        return await drain_deliveries(self.runtime)
 
     async def mails(self) -> list[Mail]:
         """Every mail that was sent, newest first."""

@@ -13,6 +13,7 @@ class QuotaCrossed(Event, frozen=True):
 
     kind = "usage.quota_crossed"
     audited = Audited("usage:quota:crossed", target="org_id", shows=("limit", "share", "used", "allowed"))
+    webhook = "quota.crossed"
     org_id: UUID
     limit: str
     share: int

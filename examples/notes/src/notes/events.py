@@ -9,6 +9,7 @@ class NoteWritten(Event):
     """A member wrote something down."""
 
     kind = "notes.note_written"
+    webhook = "note.written"
     org_id: UUID
     user_id: UUID
     note_id: UUID
@@ -18,6 +19,7 @@ class NoteShared(Event):
     """A note was shown to everybody in its organization."""
 
     kind = "notes.note_shared"
+    webhook = "note.shared"
     org_id: UUID
     note_id: UUID
 
@@ -26,5 +28,6 @@ class NoteRemoved(Event):
     """A note was thrown away."""
 
     kind = "notes.note_removed"
+    webhook = "note.removed"
     org_id: UUID
     note_id: UUID

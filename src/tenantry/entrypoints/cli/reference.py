@@ -103,7 +103,8 @@ def _events(registry: Registry) -> Iterator[Sequence[str]]:
         fields = ", ".join(f"`{field.name}`" for field in msgspec.structs.fields(event))
         verbs = ", ".join(sorted(f"`{verb.name}`" for _, verb in every_verb() if event in verb.records))
         jobs = ", ".join(f"`{job.kind}`" for job in registry.listeners().get(event, ()))
-        yield f"`{event.kind}`", str(event.version), _first_line(event), fields, verbs, jobs
+        told = f"`{event.webhook}`" if event.webhook else ""
+        yield f"`{event.kind}`", str(event.version), told, _first_line(event), fields, verbs, jobs
 
 
 def _problems(registry: Registry) -> Iterator[Sequence[str]]:
@@ -158,8 +159,9 @@ PAGES = (
     ),
     Page(
         "Events",
-        "What can have happened. Names and fields are stable; a version grows when a field changes its meaning.",
-        ("event", "version", "says", "fields", "recorded by", "asks for"),
+        "What can have happened. Names and fields are stable; a version grows when a field changes its meaning. "
+        "An organization's webhook endpoints are told of those that have a type.",
+        ("event", "version", "webhook type", "says", "fields", "recorded by", "asks for"),
         _events,
     ),
     Page(

@@ -26,10 +26,15 @@ MADE_AHEAD = 3
 """Months that are made before they begin."""
 USAGE_KEPT = 13
 """Months for which each event of usage is kept; what is summed up of them stays longer."""
+DELIVERIES_KEPT = 4
+"""Whole months for which what was told to webhooks is kept at most; an organization's plan says how much shorter."""
 MONTHLY = (
     Monthly("events"),
     Monthly("audit_log"),
     Monthly("usage_events", USAGE_KEPT),
+    Monthly("webhook_messages", DELIVERIES_KEPT),
+    Monthly("webhook_deliveries", DELIVERIES_KEPT),
+    Monthly("webhook_attempts", DELIVERIES_KEPT),
 )
 
 

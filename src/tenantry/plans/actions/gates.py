@@ -73,15 +73,18 @@ async def require_feature(work: Work, feature: str) -> None:
         raise FeatureNeeded(more={"feature": feature} | await offer(work, org_id, found))
 
 
-async def require_room(work: Work, limit: str, *, used: Count | None = None, adding: int = 1) -> None:
+async def require_room(
+    work: Work, limit: str, *, used: Count | None = None, adding: int = 1, usual: int | None = None
+) -> None:
     """Go on only if so many more fit into a limit of the plan: LimitReached, answered 402.
 
     What `used` counts, or else the quota that was declared for the limit, is counted by one after the other until the
-    commit; without a limit nothing is counted.
+    commit. Where the plan says nothing the limit is the `usual` one; without any, nothing is counted.
     """
     org_id = org_of(work)
     found = await queries.entitlements(work, org_id)
-    most = found.limit(limit)
+    own = found.limit(limit)
+    most = usual if own is None else own
     if most is None:
         return
     await hold_count(work, what=f"plans.limit {limit} {org_id}")

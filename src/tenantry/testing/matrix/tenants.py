@@ -17,6 +17,7 @@ from tenantry.foundation.jobs.job import NewJob
 from tenantry.foundation.permission import ROLES, Role
 from tenantry.testing.client import Client
 from tenantry.testing.installation import PASSWORD, Installation
+from tenantry.testing.matrix.hooks import hooks
 from tenantry.testing.matrix.operations import AN_ID, Operation
 from tenantry.testing.matrix.rows import Rows
 from tenantry.testing.team import add_member, ask_for
@@ -95,6 +96,7 @@ async def tenant(installation: Installation, canary: str, *, also: Client) -> Te
     job = NewJob(canary, delay=NEVER, tracked=True)
     ids["job"] = [await ask_for(installation.runtime, org, people["owner"], job) for _ in range(ROWS_OF_EACH)]
     ids[CHECKOUT_ID.prefix] = [await _checkout(installation, org, canary)]
+    ids |= await hooks(installation, org, people["owner"].user_id, canary, ROWS_OF_EACH)
     return Tenant(canary, org, canary, people, ids)
 
 
