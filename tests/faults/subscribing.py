@@ -52,25 +52,21 @@ WAITING = """
 NOBODY_HOLDS_IT = """
     update tenantry.webhook_lanes set held_until = tenantry.tick() - interval '1 second' where holder is not null
 """
-# who holds a lane says when the rest of it is due once it is let go
+# a lane that waits for nothing is left as it is: whoever let it go so has to have been right
 COME_NOW = """
     with due as (
-        update tenantry.webhook_due as due set due_at = tenantry.now()
+        update tenantry.webhook_due set due_at = tenantry.now()
          where (org_id, endpoint_id, event_id) in (select org_id, endpoint_id, event_id
                                                      from tenantry.webhook_due
                                                     where due_at > tenantry.now()
                                                       for update skip locked)
-     returning org_id, endpoint_id
     )
     update tenantry.webhook_lanes set due_at = tenantry.now(), paused_until = null
-     where endpoint_id in (select lane.endpoint_id
-                             from tenantry.webhook_lanes as lane
-                             join tenantry.webhook_endpoints as endpoint
-                               on endpoint.org_id = lane.org_id and endpoint.id = lane.endpoint_id
-                            where lane.endpoint_id in (select endpoint_id from due)
-                              and endpoint.disabled_at is null
-                              and endpoint.deleted_at is null
-                              for update of lane skip locked)
+     where endpoint_id in (select endpoint_id
+                             from tenantry.webhook_lanes
+                            where due_at is not null
+                              and greatest(due_at, paused_until) > tenantry.now()
+                              for update skip locked)
 """
 _numbers = itertools.count(1)
 

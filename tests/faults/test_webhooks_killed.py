@@ -218,14 +218,14 @@ async def test_a_wait_between_two_attempts_goes_on_when_everything_is_killed_in_
 
 
 @asynccontextmanager
-async def _in_flight(place: Subscribing, subscriber: Subscriber) -> AsyncIterator[UUID]:
-    """An event whose first attempt is under way in a worker; at the end it is answered with 500."""
+async def _in_flight(place: Subscribing, subscriber: Subscriber, status: int = 500) -> AsyncIterator[UUID]:
+    """An event whose first attempt is under way in a worker, and how that is answered at the end."""
     held = asyncio.Event()
 
     async def hold(_: Heard) -> None:
         await held.wait()
 
-    place.receiver.answer(500)
+    place.receiver.answer(status)
     place.receiver.meanwhile = hold
     try:
         event = await place.happens(subscriber)
@@ -250,6 +250,22 @@ async def _witnessed(place: Subscribing, subscriber: Subscriber) -> UUID:
     await eventually(written, PATIENCE)
     assert len(await place.stage.rows(DELIVERED, event)) == len(place.heard(event)) == 1
     return event
+
+
+@pytest.mark.faults
+async def test_whose_lease_ended_while_it_sent_writes_down_only_what_it_sent_since(place: Subscribing) -> None:
+    subscriber = await place.subscribed(TYPE)
+    async with _in_flight(place, subscriber, 200) as event:
+        await place.set_free()
+        other = await place.happens(subscriber)
+        await place.came(other)
+        await place.came(event, 2)
+    await place.delivered(event)
+    await place.delivered(other)
+    await place.worker.kill()
+    assert len(place.heard(event)) == 2
+    await place.assert_told(subscriber, event)
+    await place.assert_told(subscriber, other)
 
 
 @pytest.mark.faults

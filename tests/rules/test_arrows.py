@@ -47,7 +47,6 @@ def test_only_the_assembly_and_the_test_kit_name_a_domain() -> None:
         "tenantry.testing.installation",
         "tenantry.testing.matrix.hooks",
         "tenantry.testing.matrix.tenants",
-        "tenantry.testing.matrix.hooks",
         "tenantry.testing.team",
         # they name the table, which is called as the domain is
         "tenantry.foundation.security.key_use",

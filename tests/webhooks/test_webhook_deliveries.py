@@ -132,6 +132,8 @@ async def test_a_retry_is_due_now_and_its_schedule_begins_anew(
     )
     answer = await hook.who.post(f"{hook.path}/deliveries/{joined}/retry")
     assert (answer.status, answer.json["state"], answer.json["attempts"]) == (202, "pending", 1)
+    assert answer.json["ended_at"] is None
+    assert not await hook.deliveries("?state=failed") + await hook.deliveries("?state=delivered")
     [due] = await house.rows("select * from tenantry.webhook_due where endpoint_id = $1", hook.uuid)
     assert (due["tries"], due["attempts"]) == (0, 1)
     assert await house.deliver() == 1

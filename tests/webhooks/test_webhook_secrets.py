@@ -54,6 +54,8 @@ async def test_both_secrets_sign_until_the_overlap_is_over(reaching: Reaching, t
     assert len(heard.headers["webhook-signature"].split()) == 2
     [said] = await recorded_about(house, events.EndpointSecretRotated, hook)
     assert fresh not in str(said)
+    # by its version whoever sends sees that the endpoint is another
+    assert said["version_after"] == 2
     last = (await _rotate(hook, 0)).json["secret"]
     heard = await _sent(house, receiver, team)
     assert [_signed_by(one, heard) for one in (hook.secret, fresh, last)] == [False, False, True]
