@@ -84,7 +84,8 @@ async def put_endpoint(
         sealed_headers = seal(json.dumps(headers).encode(), aad=where)
     await by_hand(
         house,
-        """insert into tenantry.webhook_endpoints (org_id, id, url, ordered, sealed_headers, payload_version, created_by)
+        """insert into tenantry.webhook_endpoints
+                  (org_id, id, url, ordered, sealed_headers, payload_version, created_by)
            values ($1, $2, $3, $4, $5, '2026-01-01', $2)""",
         org, endpoint, url, ordered, sealed_headers,
     )  # fmt: skip

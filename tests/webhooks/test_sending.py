@@ -1,4 +1,4 @@
-"""The sender: what is due is sent once, signed, in a form that the public library takes, and tried again by schedule."""
+"""The sender: what is due is sent once, signed as the public library takes it, and tried again by schedule."""
 
 from __future__ import annotations
 

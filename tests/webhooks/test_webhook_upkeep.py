@@ -10,7 +10,7 @@ from receiving import Receiver
 from webhook_kit import Hook, happen, hooked, make_hook, recorded_about
 
 from tenantry.foundation.call import Actor, Call
-from tenantry.foundation.data.ids import EVENT_ID, ORG_ID
+from tenantry.foundation.data.ids import EVENT_ID, ORG_ID, USER_ID
 from tenantry.foundation.domain import Registry
 from tenantry.foundation.jobs.job import NewJob
 from tenantry.foundation.net.mailbox import Mail
@@ -18,6 +18,7 @@ from tenantry.foundation.work import SystemWork
 from tenantry.testing import Databases, Installation, Team
 from tenantry.webhooks import actions, events
 from tenantry.webhooks.jobs import upkeep
+from tenantry.webhooks.jobs.mails import ToTell
 
 Reaching = tuple[Installation, Receiver]
 PLANS = """
@@ -65,6 +66,7 @@ async def test_whoever_looks_after_an_organization_is_told_that_the_house_disabl
 async def test_nobody_is_told_of_what_somebody_asked_for(reaching: Reaching, team: Team, hook: Hook) -> None:
     assert await _disable(hook, "asked")
     assert not await _mails(reaching[0], team)
+    assert not await reaching[0].rows("select from tenantry.jobs where kind = 'webhooks.mail_disabling'")
 
 
 async def test_nobody_is_told_of_an_endpoint_that_is_enabled_again_or_gone(
@@ -75,8 +77,23 @@ async def test_nobody_is_told_of_an_endpoint_that_is_enabled_again_or_gone(
     for one in (hook, gone):
         await _disable(one, "failing")
     await hook.who.patch(hook.path, {"enabled": True})
-    await gone.who.delete(gone.path)
+    # as it is until a job has removed it
+    await gone.by_hand(
+        "update tenantry.webhook_endpoints set deleted_at = tenantry.now() where org_id = $1 and id = $2"
+    )
     assert not await _mails(house, team)
+
+
+async def test_nobody_is_told_who_looks_after_the_organization_no_more(
+    reaching: Reaching, team: Team, hook: Hook
+) -> None:
+    house, _ = reaching
+    await _disable(hook, "gone")
+    await _mails(house, team)
+    member = USER_ID.read(team.member.user_id)
+    assert member is not None
+    await house.ask(NewJob.of("webhooks.mail_disabling", ToTell(hook.org_uuid, hook.uuid, member, "gone")))
+    assert {mail.to for mail in await _mails(house, team)} == {team.owner.email, team.admin.email}
 
 
 async def test_what_is_deleted_is_disabled_no_more(hook: Hook) -> None:

@@ -1,1 +1,1 @@
-"""Customer webhooks: where organizations want their events, told by the standard, tried for days, seen and sent again."""
+"""Customer webhooks: where organizations want their events, told by the standard, tried for days, and sent again."""
