@@ -15,7 +15,7 @@ import pytest
 from .proxy import PostgresProxy, Upstream
 
 # they assert as tests do, and say as much
-pytest.register_assert_rewrite("faults.flow", "faults.flows")
+pytest.register_assert_rewrite("faults.flow", "faults.flows", "faults.subscribing")
 
 
 @asynccontextmanager

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any, Literal
 
+import asyncpg
 import pytest
 from receiving import Receiver
 from webhook_kit import Hook, happen, hooked, make_hook, recorded_about
 
+from patience import until
 from tenantry.foundation.call import Actor, Call
 from tenantry.foundation.data.ids import EVENT_ID, ORG_ID, USER_ID
 from tenantry.foundation.domain import Registry
@@ -169,6 +172,42 @@ async def test_forgetting_an_endpoint_goes_on_batch_by_batch_and_waits_for_who_p
     for table in ("webhook_due", "webhook_deliveries", "webhook_attempts", "webhook_lanes"):
         assert await hook.count(table) == 0, table
     assert len(await recorded_about(house, events.EndpointForgotten, hook)) == 1
+
+
+PUT = """
+    insert into tenantry.webhook_due (org_id, endpoint_id, event_id, at, version)
+    values ($1, $2, $2, tenantry.now(), 1)
+"""
+WAITS = "select from pg_locks where not granted"
+
+
+@pytest.mark.parametrize(
+    "holding",
+    [
+        "select from tenantry.webhook_endpoints where org_id = $1 and id = $2 for key share",
+        "update tenantry.webhook_lanes set due_at = tenantry.now() where org_id = $1 and endpoint_id = $2",
+    ],
+)
+async def test_what_is_put_where_it_waits_while_its_endpoint_is_forgotten_is_forgotten_with_it(
+    reaching: Reaching, hook: Hook, holding: str
+) -> None:
+    house, _ = reaching
+    await hook.who.delete(hook.path)
+    other = await asyncpg.connect(house.runtime.database.url)
+    await other.execute("set role tenantry_system")
+    async with other.transaction():
+        await other.fetch(holding, hook.org_uuid, hook.uuid)
+        await other.execute(PUT, hook.org_uuid, hook.uuid)
+        forgetting = asyncio.create_task(house.drain_jobs())
+
+        async def waits() -> bool:
+            return forgetting.done() or bool(await house.rows(WAITS))
+
+        await until(waits)
+    await forgetting
+    await other.close()
+    assert await hook.count("webhook_due") == 0
+    assert not await house.rows("select from tenantry.webhook_endpoints where id = $1", hook.uuid)
 
 
 async def test_a_purged_organization_leaves_nothing_in_any_table_of_webhooks(

@@ -65,7 +65,7 @@ comment on table tenantry.webhook_lanes is 'how each endpoint stands: when it is
 comment on column tenantry.webhook_lanes.due_at is 'when something of it is to be sent; null: nothing waits';
 comment on column tenantry.webhook_lanes.paused_until is 'nothing is sent before, because it failed';
 comment on column tenantry.webhook_lanes.replay_id is 'the job that was last asked to send again what happened';
-comment on column tenantry.webhook_lanes.failing_since is 'nothing has arrived since; null: the last that ended arrived';
+comment on column tenantry.webhook_lanes.failing_since is 'nothing has arrived since; null: the last one did';
 create index webhook_lanes_due on tenantry.webhook_lanes (greatest(due_at, paused_until))
     where due_at is not null;
 create index webhook_lanes_held on tenantry.webhook_lanes (holder) where holder is not null;

@@ -47,7 +47,8 @@ class Turn:
         self._runtime = runtime
         self._holder = holder
         self._holding = holding
-        self._came = came
+        # a lane that was lost and taken again is another: what flew before that is not written down for it
+        self._came = [(lane, one) for lane, one in came if holding.holds(lane)]
         self._held = list(holding)
         self._fared = [lane for lane in self._held if lane.fares_anew]
         self.fetched: list[tuple[Lane, Due]] = []
