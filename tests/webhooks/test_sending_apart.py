@@ -28,7 +28,7 @@ from tenantry.foundation.jobs.ear import Ear
 from tenantry.testing import Databases, Installation
 from tenantry.webhooks.sending import drain, send
 from tenantry.webhooks.sending.holding import DOUBTFUL
-from tenantry.webhooks.sending.pace import FIRST_WINDOW
+from tenantry.webhooks.sending.pace import FIRST_WINDOW, SCHEDULE
 
 
 @pytest.fixture(scope="module")
@@ -270,3 +270,24 @@ async def test_an_endpoint_whose_secret_does_not_open_is_left_alone_and_holds_up
     assert len(receivers[1].heard) == 1
     assert (await lane(house, spoilt))["paused_until"] is not None
     assert await drain(house.runtime) == 0
+
+
+async def test_one_that_is_asked_for_anew_while_its_last_attempt_flies_is_not_given_up(
+    house: Installation, receivers: list[Receiver], held: Held
+) -> None:
+    put = await put_endpoint(house, await an_org(house), receivers[0].url)
+    [event] = await queue_events(house, put)
+    last = len(SCHEDULE) - 1
+    await by_hand(house, "update tenantry.webhook_due set tries = $2 where endpoint_id = $1", put.id, last)
+    receivers[0].answer(500)
+    flying = asyncio.create_task(drain(house.runtime))
+    await _came(receivers[0], 1)
+    await by_hand(
+        house, "update tenantry.webhook_due set tries = 0, due_at = tenantry.now() where endpoint_id = $1", put.id
+    )
+    held.let()
+    await flying
+    assert receivers[0].ids == [told(event)] * 2
+    seen = await delivery(house, event)
+    assert (seen["attempts"], seen["failed_at"]) == (2, None)
+    assert seen["delivered_at"] is not None

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tenantry.webhooks.models import spelled
 from tenantry.webhooks.sending.pace import (
     BREAKS_AFTER,
     JITTER,
@@ -24,7 +25,7 @@ from tenantry.webhooks.sending.pace import (
     wait_after,
     window_after,
 )
-from tenantry.webhooks.sending.signing import shown, signature
+from tenantry.webhooks.sending.signing import signature
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -107,4 +108,4 @@ def test_the_standards_own_vector() -> None:
     body = b'{"test": 2432232314}'
     signed = signature(plain, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, body)
     assert signed == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
-    assert shown(plain) == f"whsec_{secret}"
+    assert spelled(plain).reveal() == f"whsec_{secret}"

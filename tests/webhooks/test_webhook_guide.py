@@ -25,7 +25,8 @@ from standardwebhooks import Webhook
 from commands import run
 from tenantry.foundation.domain import Registry
 from tenantry.testing import Databases, Installation, installed
-from tenantry.webhooks.sending.signing import shown, signature, signatures
+from tenantry.webhooks.models import spelled
+from tenantry.webhooks.sending.signing import signature, signatures
 
 ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "docs/howto/webhooks.md"
@@ -106,7 +107,7 @@ def receiver(request: pytest.FixtureRequest, folder: Path) -> Iterator[Running]:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     program = sys.executable if request.param.endswith(".py") else _node()
-    environ = os.environ | {"WEBHOOK_SECRET": shown(NEW), "PORT": str(port)}
+    environ = os.environ | {"WEBHOOK_SECRET": spelled(NEW).reveal(), "PORT": str(port)}
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
             [program, request.param], cwd=folder, env=environ, stdout=subprocess.PIPE, stderr=log, text=True
@@ -164,7 +165,7 @@ def test_signatures_are_those_of_the_standard_in_both_languages(folder: Path) ->
     assert signature(secret, id, timestamp, body) == VECTOR_SIGNATURE
     (folder / "sign.ts").write_text(BY_NODE, encoding="utf-8")
     for message in (VECTOR, ("evt_1", int(time.time()), BODY)):
-        words = [shown(secret), message[0], str(message[1]), message[2].decode()]
+        words = [spelled(secret).reveal(), message[0], str(message[1]), message[2].decode()]
         command = [_node(), "sign.ts", *words]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True, timeout=30)
         assert done.stdout.strip() == signature(secret, *message), done.stderr

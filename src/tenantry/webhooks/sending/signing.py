@@ -6,8 +6,6 @@ import base64
 import hmac
 from collections.abc import Iterable
 
-SECRET_START = "whsec_"  # noqa: S105  (how each begins)
-
 
 def signature(secret: bytes, id: str, timestamp: int, body: bytes) -> str:
     """One signature, `v1,` and base64 of the HMAC-SHA256 of `id.timestamp.body`."""
@@ -18,8 +16,3 @@ def signature(secret: bytes, id: str, timestamp: int, body: bytes) -> str:
 def signatures(secrets: Iterable[bytes], id: str, timestamp: int, body: bytes) -> str:
     """One for each secret, so that whoever has the new one or still the old one is content."""
     return " ".join(signature(secret, id, timestamp, body) for secret in secrets)
-
-
-def shown(secret: bytes) -> str:
-    """A secret as its owner is given it."""
-    return SECRET_START + base64.b64encode(secret).decode()

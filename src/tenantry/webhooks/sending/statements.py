@@ -178,7 +178,8 @@ record = value(
         delete from tenantry.webhook_due as due
          using ended
          where due.org_id = ended.org_id and due.endpoint_id = ended.endpoint_id and due.event_id = ended.event_id
-           and ended.fate <> 'later'
+           and (ended.fate = 'delivered' or ended.fate = 'failed' and due.tries = ended.tries)
+        returning due.endpoint_id, due.event_id
     ), later as (
         update tenantry.webhook_due as due
            set attempts = ended.number,
@@ -187,16 +188,17 @@ record = value(
                              then tenantry.now() + ended.wait * interval '1 second' else due.due_at end
           from ended
          where due.org_id = ended.org_id and due.endpoint_id = ended.endpoint_id and due.event_id = ended.event_id
-           and ended.fate = 'later'
+           and (ended.fate = 'later' or ended.fate = 'failed' and due.tries <> ended.tries)
     ), told as (
         update tenantry.webhook_deliveries as delivery
            set attempts = ended.number,
                delivered_at = case when ended.fate = 'delivered' then tenantry.now() end,
                failed_at = case when ended.fate = 'failed' then tenantry.now() end
           from ended
+          left join gone on gone.endpoint_id = ended.endpoint_id and gone.event_id = ended.event_id
          where delivery.org_id = ended.org_id and delivery.endpoint_id = ended.endpoint_id
            and delivery.event_id = ended.event_id and delivery.at = ended.at
-           and ended.fate <> 'later'
+           and (ended.fate = 'delivered' or ended.fate = 'failed' and gone.event_id is not null)
     )
     select count(*) from ended
     """,
