@@ -14,4 +14,6 @@ took = Histogram(
 )
 flying = Gauge("tenantry_webhooks_flying", "Attempts under way in this process.", multiprocess_mode="livesum")
 lanes = Gauge("tenantry_webhooks_lanes", "Endpoints that this process sends to.", multiprocess_mode="livesum")
-lost = Counter("tenantry_webhooks_lanes_lost", "Lanes whose lease had ended before this process was done with them.")
+lost = Counter(
+    "tenantry_webhooks_attempts_lost", "Attempts that were not written down: another process was in charge by then."
+)

@@ -49,6 +49,7 @@ class Turn:
         self._holding = holding
         # a lane that was lost and taken again is another: what flew before that is not written down for it
         self._came = [(lane, one) for lane, one in came if holding.holds(lane)]
+        self._lost = len(came) - len(self._came)
         self._held = list(holding)
         self._fared = [lane for lane in self._held if lane.fares_anew]
         self.fetched: list[tuple[Lane, Due]] = []
@@ -72,6 +73,7 @@ class Turn:
         except BaseException:
             self._unsettle()
             raise
+        metrics.lost.inc(self._lost)
         self._holding.add(new)
         self._holding.leave((*lost, *gone))
         for lane, due in self.fetched:
@@ -101,7 +103,7 @@ class Turn:
             lanes = list({id(lane): lane for lane, _ in self._came}.values())
             rows = zip(*(one.row() for _, one in self._came), strict=True)
             written = await record(work, **_named(lanes), **dict(zip(COLUMNS, map(list, rows), strict=True)))
-            metrics.lost.inc(len(self._came) - (written or 0))
+            self._lost += len(self._came) - (written or 0)
         await self._fare(work)
 
     async def _fare(self, work: TurnWork) -> None:
