@@ -14,12 +14,14 @@ from tenantry.webhooks.sending import metrics
 from tenantry.webhooks.sending.holding import Holding
 from tenantry.webhooks.sending.lane import Attempted, Lane, Target
 from tenantry.webhooks.sending.sending import attempt, broken
-from tenantry.webhooks.sending.statements import Due
+from tenantry.webhooks.sending.statements import Due, LookWork, next_in
 from tenantry.webhooks.sending.turn import LEASE, Turn
 
 log = get_logger("tenantry.webhooks")
-POLL, BLIND_POLL = 2.0, 0.8
+POLL, BLIND_POLL = 4.0, 0.8
 """Seconds between two looks at what is due; the shorter while no bell would be heard."""
+APART = 0.005
+"""Seconds between two looks at least, however often the bell rings: it rings for jobs too."""
 GRACE = 17.0
 """Seconds in which what flies may still arrive when the process is told to stop."""
 
@@ -45,7 +47,8 @@ class Sender:
         self._came: list[tuple[Lane, Attempted]] = []
         self._flights: set[asyncio.Task[None]] = set()
         self._call = asyncio.Event()
-        self._look_at = self._keep_at = 0.0
+        self._looked_at = self._look_at = self._keep_at = 0.0
+        self._more = False
         self.attempted = 0
         if ear is not None:
             ear.also(self._rung)
@@ -75,7 +78,7 @@ class Sender:
         return self.attempted
 
     def _rung(self) -> None:
-        self._look_at = 0.0
+        self._look_at = min(self._look_at, self._looked_at + APART)
         self._call.set()
 
     async def _wake_at(self, stop: asyncio.Event) -> None:
@@ -93,9 +96,13 @@ class Sender:
 
     async def _turn(self, *, sending: bool = True) -> bool:
         now = time.monotonic()
+        keeping, taking = now >= self._keep_at and len(self._holding) > 0, sending and now >= self._look_at
+        if taking and not (self._came or len(self._holding)):
+            taking = await self._is_anything_due(now)
+        if not (self._came or keeping or taking or self._more or not sending):
+            return False
         came, self._came = self._came, []
         turn = Turn(self._runtime, self.id, self._holding, came)
-        keeping, taking = now >= self._keep_at and len(self._holding) > 0, sending and now >= self._look_at
         try:
             await turn.do(keeping=keeping, taking=taking, sending=sending)
         except BaseException:
@@ -104,12 +111,23 @@ class Sender:
         if keeping or not self._keep_at:
             self._keep_at = now + LEASE / 3
         if taking:
-            self._look_at = 0.0 if turn.more else now + self._patience(turn.next_in)
+            self._looked(now, 0.0 if turn.more else turn.next_in)
+        self._more = turn.more
         for lane, due in turn.fetched:
             self._start(lane, due)
         metrics.lanes.set(len(self._holding))
         metrics.flying.set(len(self._flights))
         return turn.more
+
+    async def _is_anything_due(self, now: float) -> bool:
+        """One statement, which is all that a sender without anything to do asks."""
+        async with LookWork(self._runtime) as work:
+            seconds = await next_in(work)
+        self._looked(now, seconds)
+        return seconds is not None and seconds <= 0
+
+    def _looked(self, now: float, next_in: float | None) -> None:
+        self._looked_at, self._look_at = now, now + self._patience(next_in)
 
     def _patience(self, next_in: float | None) -> float:
         poll = jittered(POLL if self._ear is not None and self._ear.listening else BLIND_POLL)

@@ -27,11 +27,24 @@ class TurnWork(SystemWork):
 
     __slots__ = ()
 
-    def __init__(self, runtime: Runtime) -> None:
-        super().__init__(Call(runtime, Actor("house", name="webhooks"), "webhooks"), reason="lanes are of all")
+    def __init__(self, runtime: Runtime, *, reading: bool = False) -> None:
+        call = Call(runtime, Actor("house", name="webhooks"), "webhooks")
+        super().__init__(call, reason="lanes are of all", reading=reading)
 
     def context(self) -> str:
         return f"{system_context()};{_PLANS}"
+
+
+class LookWork(TurnWork):
+    """The one statement of a sender that has nothing to do; it brings its own plan."""
+
+    __slots__ = ()
+
+    def __init__(self, runtime: Runtime) -> None:
+        super().__init__(runtime, reading=True)
+
+    def context(self) -> str:
+        return system_context()
 
 
 class Taken(msgspec.Struct, frozen=True):
