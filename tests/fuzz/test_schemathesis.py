@@ -25,7 +25,7 @@ from tenantry.testing import Client, Installation
 from tenantry.testing.installation import PASSWORD
 from tenantry.usage.models import MOST_REPORTED
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 CASES = 2400
 """Random requests in all, divided among the operations and the two roles; boundary values come on top."""

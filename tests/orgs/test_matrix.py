@@ -30,7 +30,8 @@ LEAKS = {
 async def test_what_another_tenant_has_looks_like_what_does_not_exist(installation: Installation) -> None:
     report = await cross_tenant_matrix(installation)
     assert report.requests > 2000
-    assert report.seconds < 60
+    # half of that on a machine with nothing else to do
+    assert report.seconds < 90
     served = {f"{route.method} {route.path}" for route in installation.registry.routes if route.in_org}
     assert served <= report.operations.keys()
     assert {"cursor", "If-Match", "If-None-Match", "nested id", "body", "query, slug"} <= report.shapes.keys()
