@@ -33,6 +33,7 @@ from tenantry.plans.domain import domain as plans
 from tenantry.testing import Client, HandClock, Installation, installed
 from tenantry.testing.installation import PASSWORD
 from tenantry.usage.domain import domain as usage
+from tenantry.webhooks.domain import domain as webhooks
 
 TABLES = """
     select relname
@@ -350,7 +351,7 @@ async def test_a_plugins_tables_come_before_those_they_refer_to(database_url: st
         needs=("accounts",),
         tables={"notes": anonymized(forget_author, why="others read them on"), "likes": erased(unlike)},
     )
-    known = Registry((domain.domain, orgs, plans, api_keys, usage, flags, billing, audit, notes))
+    known = Registry((domain.domain, orgs, plans, api_keys, usage, flags, billing, webhooks, audit, notes))
     clock = HandClock(tmp_path / "clock")
     async with installed(database_url, tmp_path, registry=known, environ=clock.environ) as house:
         ada, bob = await closed(house, "ada@example.com"), await house.person("bob@example.com")

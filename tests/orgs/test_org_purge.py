@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -30,6 +31,7 @@ from tenantry.orgs.domain import domain as orgs
 from tenantry.plans.domain import domain as plans
 from tenantry.testing import HandClock, Installation, installed
 from tenantry.usage.domain import domain as usage
+from tenantry.webhooks.domain import domain as webhooks
 
 WITH_ORG_ID = """
     select relnamespace::regnamespace || '.' || relname as name, attrelid::oid as number, attnum as place
@@ -549,8 +551,9 @@ async def test_a_plugins_tables_are_emptied_before_those_they_build_on(database_
         tables={"notes": erased(run("delete from tenantry.notes where author = :user_id"))},
         org_tables={"notes": forget},
     )
-    known = Registry((accounts, orgs, plans, usage, billing, notes))
-    assert list(known.org_tables) == ["notes", *billing.org_tables, *usage.org_tables, *orgs.org_tables, *OF_FOUNDATION]
+    known = Registry((accounts, orgs, plans, usage, billing, webhooks, notes))
+    build_upon = (domain.org_tables for domain in (webhooks, billing, usage, orgs))
+    assert list(known.org_tables) == ["notes", *chain.from_iterable(build_upon), *OF_FOUNDATION]
     clock = HandClock(tmp_path / "clock")
     async with installed(database_url, tmp_path, registry=known, environ=clock.environ) as house:
         place, other = await closed(house), await founded(house)

@@ -36,6 +36,7 @@ STAYS_OPEN = {
     "DELETE /v1/orgs/{org}/closure": "closed and opened again it is as restricted as before",
     "POST /v1/orgs/{org}/audit-log/export": "a way to read",
     "DELETE /v1/orgs/{org}/api-keys/{key}": "a key goes on reading, and one that leaked has to go at once",
+    "DELETE /v1/orgs/{org}/webhook-endpoints/{endpoint}": "what is still told may be told to the wrong place",
 }
 """What changes something and is open in an organization that is restricted; billing says its own."""
 IN_ORGS = [route for route in build_registry().routes if route.in_org]

@@ -171,7 +171,12 @@ async def test_partitions_and_whatever_the_owner_makes_of_tables_is_nobodys_unti
 
 
 async def test_a_name_that_another_tenant_uses_is_free(house: Installation, tenants: tuple[Tenant, Tenant]) -> None:
-    made_here = (route for route in house.registry.routes if BillingOff not in route.problems)
+    # the URL in the example of a webhook endpoint leads nowhere from here
+    made_here = (
+        route
+        for route in house.registry.routes
+        if BillingOff not in route.problems and route.name != "webhooks.create_endpoint"
+    )
     creating = [route for route in made_here if route.status == 201 and list(route.ids) == ["org"]]
     for route in creating:
         answers = [await one.owner.post(route.path.format(org=one.org), route.example) for one in tenants]

@@ -182,7 +182,7 @@ def test_the_reference_of_an_installation_has_its_plugins(shelf: Shelf) -> None:
     assert done.returncode == 0, done.stderr
     pages = {page.stem: page.read_text() for page in (shelf.folder / "reference").glob("*.md")}
     assert "`POST /v1/memos`" in pages["routes"]
-    assert "| `memos.memo_kept` | 1 | A person wrote something down. |" in pages["events"]
+    assert "| `memos.memo_kept` | 1 |  | A person wrote something down. |" in pages["events"]
     assert "`memos.keep`" in pages["permissions"]
     assert "`memo_known`" in pages["problems"]
     assert "`memos.listen`" in pages["jobs"]
