@@ -15,7 +15,7 @@ from tenantry.foundation.data.sql import run
 from tenantry.foundation.events.details import Details
 from tenantry.foundation.problems import VersionMismatch
 from tenantry.foundation.work import OrgWork
-from tenantry.webhooks.actions.ending import begin_again, put_out
+from tenantry.webhooks.actions.ending import begin_again, put_out, quiet_lane
 from tenantry.webhooks.actions.making import sealed, today, told_here
 from tenantry.webhooks.actions.standing import hold_endpoint, require_enabled, shown
 from tenantry.webhooks.events import (
@@ -115,12 +115,6 @@ forget_secrets = run("""
      where org_id = tenantry.org()
        and endpoint_id = :endpoint_id
 """)
-let_wait = run("""
-    update tenantry.webhook_lanes
-       set due_at = null
-     where org_id = tenantry.org()
-       and endpoint_id = :endpoint_id
-""")
 
 
 @action(requires=WEBHOOKS_WRITE, records=EndpointDeleted)
@@ -129,7 +123,7 @@ async def delete_endpoint(work: OrgWork, *, endpoint_id: UUID) -> None:
     await hold_endpoint(work, work.org, endpoint_id)
     await set_deleted(work, endpoint_id=endpoint_id)
     await forget_secrets(work, endpoint_id=endpoint_id)
-    await let_wait(work, endpoint_id=endpoint_id)
+    await quiet_lane(work, org_id=work.org, endpoint_id=endpoint_id)
     work.record(EndpointDeleted(org_id=work.org, endpoint_id=endpoint_id))
 
 
