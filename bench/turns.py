@@ -18,6 +18,7 @@ from bench.database import Postgres
 from bench.load import Measured
 from bench.processes import BenchFailed
 from bench.report import Rounds
+from tenantry.entrypoints.cli.processes import keep_still
 from tenantry.foundation.problems import Problem
 
 Step = Callable[[], Awaitable[None]]
@@ -52,6 +53,8 @@ class Hall:
     def __init__(self, postgres: Postgres, cores: Cores) -> None:
         self.postgres, self.cores = postgres, cores
         self.runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
+        # as the commands that stay do
+        keep_still()
 
     def run(self, coroutine: Any) -> Any:
         """What a coroutine gives, on that core."""

@@ -61,6 +61,13 @@ async def fill(runtime: Runtime, endpoints: list[tuple[UUID, UUID]], each: int) 
             await connection.execute(RAISED, org, id)
 
 
+async def forget(runtime: Runtime) -> None:
+    """Nothing is due to anybody any more."""
+    async with _house(runtime) as connection:
+        await connection.execute("delete from tenantry.webhook_due")
+        await connection.execute("update tenantry.webhook_lanes set due_at = null")
+
+
 class _house:
     """A transaction as the house."""
 

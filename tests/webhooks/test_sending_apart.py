@@ -26,7 +26,7 @@ from patience import until
 from tenantry.foundation.domain import Registry
 from tenantry.foundation.jobs.ear import Ear
 from tenantry.testing import Databases, Installation
-from tenantry.webhooks.sending import drain, send
+from tenantry.webhooks.sending import drain, holding, send
 from tenantry.webhooks.sending.holding import DOUBTFUL
 from tenantry.webhooks.sending.pace import FIRST_WINDOW, SCHEDULE
 
@@ -291,3 +291,18 @@ async def test_one_that_is_asked_for_anew_while_its_last_attempt_flies_is_not_gi
     seen = await delivery(house, event)
     assert (seen["attempts"], seen["failed_at"]) == (2, None)
     assert seen["delivered_at"] is not None
+
+
+async def test_more_endpoints_than_a_turn_has_room_for_take_turns(
+    house: Installation, receivers: list[Receiver], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holding, "A_TURN", 2)
+    org = await an_org(house)
+    whose = {}
+    for _ in range(6):
+        put = await put_endpoint(house, org, receivers[0].url)
+        whose |= dict.fromkeys(map(told, await queue_events(house, put, 20)), put.id)
+    assert await drain(house.runtime) == len(whose)
+    served = [whose[id] for id in receivers[0].ids]
+    # after two rounds and what may fly meanwhile nobody has been left out
+    assert len(set(served[:24])) == 6

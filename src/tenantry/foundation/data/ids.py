@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from base64 import b32decode, b32encode
+from base64 import b32decode
 from functools import lru_cache
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
 _RFC, _CROCKFORD = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"0123456789abcdefghjkmnpqrstvwxyz"
-_TO_TEXT = bytes.maketrans(_RFC, _CROCKFORD)
 _FROM_TEXT = bytes.maketrans(_CROCKFORD, _RFC)
 _ALPHABET = frozenset(_CROCKFORD.decode())
+_PAIRS = [chr(first) + chr(second) for first in _CROCKFORD for second in _CROCKFORD]
+_PLACES = range(120, -1, -10)
 _called: dict[str, IdKind] = {}
 LENGTH = 26
 """Signs of an id behind its prefix."""
@@ -46,10 +47,11 @@ class IdKind:
         return _read(text[len(self.start) :]) if fits else None
 
 
-# the same people come again and again, and base32 is Python's slowest codec
+# the same people come again and again, and base32 is Python's slowest codec: ten bits are two signs of a table
 @lru_cache(8192)
 def _written(value: UUID) -> str:
-    return b32encode(b"\0\0\0\0" + value.bytes).translate(_TO_TEXT)[6:].decode()
+    bits = value.int
+    return "".join([_PAIRS[bits >> place & 1023] for place in _PLACES])
 
 
 @lru_cache(8192)

@@ -14,6 +14,8 @@ AT_ONCE = 500
 """Attempts that a process has under way at a time, at most."""
 DOUBTFUL = 100
 """Of these, attempts to endpoints that failed last: however many of those there are, the others have room."""
+A_TURN = 200
+"""Deliveries that one turn begins: the next one is under way while these fly, and none has to wait for all."""
 LANES = 1000
 """Endpoints that a process sends to at a time, at most."""
 WINDOWS_KNOWN = 10_000
@@ -25,6 +27,7 @@ class Holding:
 
     def __init__(self) -> None:
         self._lanes: dict[UUID, Lane] = {}
+        self._turn = 0
         self._windows: OrderedDict[UUID, int] = OrderedDict()
 
     def __iter__(self) -> Iterator[Lane]:
@@ -66,22 +69,28 @@ class Holding:
             self._windows.popitem(last=False)
 
     def rooms(self, lanes: Iterable[Lane]) -> dict[Lane, int]:
-        """How many deliveries each of these may be sent now: equal shares, and those in doubt of less."""
+        """How many deliveries each of these may be sent now: equal shares, those in doubt of less, and all by turns."""
         wanting = [lane for lane in lanes if lane.room]
         failing = [lane for lane in self._lanes.values() if lane.failures]
-        whole = AT_ONCE - self.flying
+        whole = min(A_TURN, AT_ONCE - self.flying)
         doubtful = _shared(
             [lane for lane in wanting if lane.failures], min(whole, DOUBTFUL - sum(len(one.flying) for one in failing))
         )
-        return doubtful | _shared([lane for lane in wanting if not lane.failures], whole - sum(doubtful.values()))
+        rooms = doubtful | _shared([lane for lane in wanting if not lane.failures], whole - sum(doubtful.values()))
+        for lane in rooms:
+            self._turn += 1
+            lane.turn = self._turn
+        return rooms
 
 
 def _shared(lanes: list[Lane], room: int) -> dict[Lane, int]:
-    """So much room, in equal shares, the hungriest last so that it has what the others leave."""
+    """So much room in equal shares, the hungriest last so that it has what the others leave.
+
+    Where there is less room than lanes, those have it whose turn was longest ago.
+    """
     shares: dict[Lane, int] = {}
+    lanes = sorted(lanes, key=lambda one: one.turn)[: max(0, room)]
     for place, lane in enumerate(sorted(lanes, key=lambda one: one.room)):
-        share = min(lane.room, -(-room // (len(lanes) - place)) if room > 0 else 0)
-        if share > 0:
-            shares[lane] = share
-            room -= share
+        shares[lane] = share = min(lane.room, -(-room // (len(lanes) - place)))
+        room -= share
     return shares

@@ -42,7 +42,7 @@ class Target(msgspec.Struct, frozen=True):
 class Lane:
     """One that this process holds."""
 
-    __slots__ = ("endpoint_id", "failures", "fares_anew", "flying", "hold", "org_id", "quiet", "target", "wide")
+    __slots__ = ("endpoint_id", "failures", "fares_anew", "flying", "hold", "org_id", "quiet", "target", "turn", "wide")
 
     def __init__(self, taken: Taken, window: int = FIRST_WINDOW) -> None:
         """`window` is how much at a time it was sent when it was held last."""
@@ -56,6 +56,8 @@ class Lane:
         self.quiet: float | None = None
         self.fares_anew = False
         self.wide = window
+        # when it was given room last, among all lanes
+        self.turn = 0
 
     @property
     def room(self) -> int:

@@ -73,7 +73,7 @@ class Sender:
         while more or self._flights or self._came:
             self._look_at = 0.0
             more = await self._turn()
-            if self._flights:
+            if self._flights and not more:
                 await asyncio.wait(self._flights, return_when=asyncio.FIRST_COMPLETED)
         return self.attempted
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import random
 import re
 import time
 from datetime import datetime
@@ -58,7 +58,7 @@ def _headers(due: Due, target: Target, timestamp: int, body: bytes) -> dict[str,
         "webhook-id": id,
         "webhook-timestamp": str(timestamp),
         "webhook-signature": signatures(target.secrets, id, timestamp, body),
-        "traceparent": f"00-{_trace(due)}-{os.urandom(8).hex()}-01",
+        "traceparent": f"00-{_trace(due)}-{random.getrandbits(64) or 1:016x}-01",
     }
 
 
