@@ -28,6 +28,9 @@ OF_THE_HOUSE: dict[Any, dict[str, Any]] = {
     actions.forget_expired_links: {},
     actions.ask_address_change: {"user_id": ID, "address": ADDRESS},
     actions.change_address: {"user_id": ID, "session_id": ID, "change_id": ID},
+    actions.disable_user: {"user_id": ID, "why": "x", "until": None},
+    actions.enable_user: {"user_id": ID},
+    actions.enable_due_users: {"most": 1},
     actions.end_every_session: {"user_id": ID, "why": "password", "keep": None},
 }
 OF_ONESELF: dict[Any, dict[str, Any]] = {

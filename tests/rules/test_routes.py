@@ -56,7 +56,10 @@ PUBLIC_PAGES = {
 }
 STYLE = "/account/style.css"
 IN_DEVELOPMENT = {"/dev/mail", "/dev/mail.json", "/dev/stripe"}
-JUDGES_SPELLING = {"tenantry.entrypoints.http.arrival": "one spelling a path: `//` and a last slash are not found"}
+JUDGES_SPELLING = {
+    "tenantry.entrypoints.http.arrival": "one spelling a path: `//` and a last slash are not found",
+    "tenantry.entrypoints.http.postman.operation": "reads the document's addresses, and serves nothing",
+}
 SECRETS = {"secret", "access_token", "refresh_token"}
 PATHS = {"path", "self.path", "route.path", "arrival.route", "scope['path']", "scope['raw_path']"}
 JUDGING = {"startswith", "endswith", "removeprefix", "fullmatch", "match", "search"}

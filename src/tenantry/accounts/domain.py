@@ -18,6 +18,7 @@ domain = Domain(
     pages=pages.pages,
     jobs=jobs,
     seed=cli.seed,
+    scale=cli.scale,
     commands=cli.commands,
     sealed=(actions.sealed_exports,),
     letters=Path(__file__).parent / "letters",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
@@ -161,6 +162,23 @@ class UserReopened(Event, frozen=True):
 
     kind = "accounts.user_reopened"
     audited = Audited("accounts:person:reopened", target="user_id")
+    user_id: UUID
+
+
+class UserDisabled(Event, frozen=True):
+    """An operator keeps a person out: nobody signs in to the account until then, or until it is enabled."""
+
+    kind = "accounts.user_disabled"
+    audited = Audited("accounts:person:disabled", target="user_id", shows=("until",))
+    user_id: UUID
+    until: datetime | None
+
+
+class UserEnabled(Event, frozen=True):
+    """A person who was kept out may sign in again: an operator said so, or the time was over."""
+
+    kind = "accounts.user_enabled"
+    audited = Audited("accounts:person:enabled", target="user_id")
     user_id: UUID
 
 

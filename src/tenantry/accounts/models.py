@@ -42,6 +42,8 @@ EXPORT_LIFE = timedelta(hours=24)
 """An export, and the link that takes it away once."""
 EXPORT_PAUSE = timedelta(hours=1)
 """One export of a person is gathered in this time."""
+LONGEST_WHY = 500
+"""Characters in which an operator says why a person is kept out."""
 MAILS_AN_HOUR = 3
 """Mails about registrations to one address in an hour."""
 
@@ -57,6 +59,22 @@ class User(msgspec.Struct, frozen=True):
     version: int
     created_at: datetime
     purge_at: datetime | None
+
+
+class Account(msgspec.Struct, frozen=True):
+    """A person as an operator sees them: how it stands with the account, and on how many devices it is signed in."""
+
+    id: UUID
+    email: str
+    name: str
+    created_at: datetime
+    closed_at: datetime | None
+    purge_at: datetime | None
+    disabled_at: datetime | None
+    disabled_until: datetime | None
+    disabled_why: str | None
+    sessions: int
+    last_used_at: datetime | None
 
 
 class Rewritten(User, frozen=True):

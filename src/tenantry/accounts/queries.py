@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from tenantry.accounts.models import (
+    Account,
     AddressChange,
     Device,
     DeviceHeld,
@@ -120,6 +121,40 @@ newest_registration_of_address = maybe(
 moment = value(datetime, "select tenantry.now()")
 
 person_named = value(UUID, "select id from tenantry.users where id = :user_id or email_key = :email_key")
+
+# what is signed in now, as an owner sees their own devices
+ACCOUNTS = """
+    select users.id, email, name, users.created_at, closed_at, purge_at, disabled_at,
+           disablings.until as disabled_until, disablings.why as disabled_why, held.sessions, held.last_used_at
+      from tenantry.users
+      left join tenantry.disablings on disablings.user_id = users.id
+     cross join lateral (
+           select count(*) as sessions, max(rotated_at) as last_used_at
+             from tenantry.sessions
+            where user_id = users.id
+              and ended_at is null
+              and expires_at > tenantry.now()
+              and rotated_at > tenantry.now() - :idle::interval) as held
+"""
+
+account_of_anybody = maybe(
+    Account, ACCOUNTS + " where users.id = :user_id or email_key = :email_key", not_null=("sessions",)
+)
+
+accounts_of_anybody = many(
+    Account,
+    ACCOUNTS
+    + """
+     where (:search::text is null or strpos(lower(email), lower(:search)) > 0
+            or strpos(lower(name), lower(:search)) > 0)
+       and (not :disabled::boolean or disabled_at is not null)
+       and (users.created_at, users.id) < (coalesce(:after_key, 'infinity'::timestamptz),
+                                           coalesce(:after_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid))
+     order by users.created_at desc, users.id desc
+     limit :rows
+    """,
+    not_null=("sessions",),
+)
 
 address_of_account = value(str, "select email from tenantry.users where email_key = :email_key")
 

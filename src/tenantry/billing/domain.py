@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tenantry.billing import actions, cli, events, http, jobs, pages, permissions, problems, queries
 from tenantry.billing.settings import BillingSettings
+from tenantry.billing.stripe.checkup import check_stripe
 from tenantry.foundation.domain import Domain
 from tenantry.orgs import actions as orgs
 from tenantry.plans import actions as plans
@@ -25,6 +26,7 @@ domain = Domain(
     is_on=attrgetter("on"),
     letters=Path(__file__).parent / "letters",
     commands=cli.commands,
+    checkups=(check_stripe,),
     tables=actions.TABLES,
     org_tables=actions.ORG_TABLES,
     answers={

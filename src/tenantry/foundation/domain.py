@@ -6,7 +6,7 @@ Core's domains and a plugin's register the same way; entry points read the regis
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from types import ModuleType
@@ -16,7 +16,9 @@ import msgspec
 
 from tenantry.foundation.around import Wrap
 from tenantry.foundation.call import Call
+from tenantry.foundation.checkup import Checkup
 from tenantry.foundation.command import Command
+from tenantry.foundation.crowd import Company
 from tenantry.foundation.data.migrations import CORE, History
 from tenantry.foundation.data.sql import Run
 from tenantry.foundation.events.consumer import Consumer, collect_consumers
@@ -40,6 +42,7 @@ from tenantry.foundation.quota import Quota
 from tenantry.foundation.routes import Route, Routes
 from tenantry.foundation.security import keyring
 from tenantry.foundation.security.sealed import SealedColumn
+from tenantry.foundation.work import SystemWork
 from tenantry.settings import Settings
 
 Kind = TypeVar("Kind")
@@ -50,7 +53,8 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
     """The table of contents of a domain.
 
     The last three are for plugins: the oldest core they work with, their own revisions, and what they wrap. `is_on`
-    judges the domain's settings: while it is off nothing of it listens to events.
+    judges the domain's settings: while it is off nothing of it listens to events. `seed` makes its part of the demo,
+    `scale` the rows of some organizations of a large one, and says how many of what it added.
     """
 
     name: str
@@ -66,7 +70,9 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
     is_on: Callable[[Any], bool] | None = None
     letters: Path | None = None
     seed: Callable[[Call], Awaitable[list[str]]] | None = None
+    scale: Callable[[SystemWork, Sequence[Company]], Awaitable[Mapping[str, int]]] | None = None
     commands: tuple[Command, ...] = ()
+    checkups: tuple[Checkup, ...] = ()
     sealed: tuple[SealedColumn, ...] = ()
     answers: Mapping[Question[..., Any], Callable[..., Awaitable[Any]]] = {}
     meters: tuple[Meter, ...] = ()
@@ -130,6 +136,7 @@ class Registry:
             for handler in collect(module)
         )
         self.flags = tuple(own for domain in self.domains for own in domain.flags)
+        self.checkups: tuple[Checkup, ...] = tuple(own for domain in self.domains for own in domain.checkups)
         self.commands: tuple[Command, ...] = tuple(own for domain in self.domains for own in domain.commands)
         self.sealed = (keyring.sealed_private, *(own for domain in self.domains for own in domain.sealed))
         self.events = tuple(self._declared(Event, "events"))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tenantry.accounts import actions as accounts
 from tenantry.foundation.domain import Domain
-from tenantry.orgs import actions, events, history, http, jobs, pages, permissions, problems
+from tenantry.orgs import actions, cli, events, history, http, jobs, pages, permissions, problems
 from tenantry.orgs.settings import OrgSettings
 
 domain = Domain(
@@ -19,6 +19,8 @@ domain = Domain(
     routes=http.routes,
     pages=pages.pages,
     jobs=jobs,
+    scale=cli.scale,
+    commands=cli.commands,
     letters=Path(__file__).parent / "letters",
     tables=actions.TABLES,
     org_tables=actions.ORG_TABLES,

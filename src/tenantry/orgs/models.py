@@ -58,6 +58,19 @@ class Org(msgspec.Struct, frozen=True):
     role: Role
 
 
+class AnyOrg(msgspec.Struct, frozen=True):
+    """A tenant as an operator sees it: how it stands, and how many belong to it."""
+
+    id: UUID
+    name: str
+    slug: str
+    created_at: datetime
+    closed_at: datetime | None
+    purge_at: datetime | None
+    restricted_from: datetime | None
+    members: int
+
+
 class Renamed(Org, frozen=True):
     """A tenant that was just called otherwise, and how it was called before."""
 

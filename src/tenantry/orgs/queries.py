@@ -7,6 +7,7 @@ from uuid import UUID
 from tenantry.foundation.data.sql import many, maybe, one, value, values
 from tenantry.foundation.listing import Listing
 from tenantry.orgs.models import (
+    AnyOrg,
     Invite,
     InviteHeld,
     InviteMail,
@@ -62,6 +63,40 @@ orgs_by_age = many(
 orgs = Listing("orgs.orgs", {"name": orgs_by_name, "-created_at": orgs_by_age})
 
 orgs_of_person = value(int, "select count(*) from tenantry.members where user_id = tenantry.person()")
+
+ANY_ORG = """
+    select id, name, slug, created_at, closed_at, purge_at, restricted_from,
+           (select count(*) from tenantry.members where members.org_id = orgs.id) as members
+      from tenantry.orgs
+"""
+
+# by a slug that it had before, too: that is what an old mail says
+NAMED = "where id = :org_id or id = (select org_id from tenantry.org_slugs where org_slugs.slug = :slug)"
+
+any_org = maybe(AnyOrg, ANY_ORG + NAMED, not_null=("members",))
+
+orgs_of_anybody = many(
+    AnyOrg,
+    ANY_ORG
+    + """
+     where :search::text is null or strpos(lower(name), lower(:search)) > 0 or strpos(slug, lower(:search)) > 0
+     order by created_at desc, id desc
+     limit :most
+    """,
+    not_null=("members",),
+)
+
+members_of_any_org = many(
+    Member,
+    """
+    select users.id, users.email, users.name, role, members.version, joined_at
+      from tenantry.members
+      join tenantry.users on users.id = members.user_id
+     where members.org_id = :org_id
+     order by joined_at, user_id
+     limit :most
+    """,
+)
 
 members_in_order = many(
     Member,

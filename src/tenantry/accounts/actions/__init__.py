@@ -12,7 +12,9 @@ from tenantry.accounts.actions.closure import (
     reopen_account,
     what_blocks_closing,
 )
+from tenantry.accounts.actions.crowd import join_crowd
 from tenantry.accounts.actions.devices import end_device, remove_ended_sessions, revoke_session
+from tenantry.accounts.actions.disabling import disable_user, enable_due_users, enable_user
 from tenantry.accounts.actions.exports import (
     ask_export,
     finish_export,
@@ -63,6 +65,9 @@ __all__ = [
     "change_address",
     "change_profile",
     "close_account",
+    "disable_user",
+    "enable_due_users",
+    "enable_user",
     "end_device",
     "end_every_session",
     "end_session",
@@ -76,6 +81,7 @@ __all__ = [
     "held_by_accounts",
     "invited_address",
     "join",
+    "join_crowd",
     "join_invited",
     "let_in",
     "log_out",

@@ -135,6 +135,7 @@ TABLES: Mapping[str, Fate] = {
     "address_changes": erased(run("delete from tenantry.address_changes where user_id = :user_id")),
     "exports": erased(run("delete from tenantry.exports where user_id = :user_id")),
     "sessions": erased(run("delete from tenantry.sessions where user_id = :user_id")),
+    "disablings": erased(run("delete from tenantry.disablings where user_id = :user_id")),
     "credentials": erased(run("delete from tenantry.credentials where user_id = :user_id")),
     "users": erased(remove_user),
 }

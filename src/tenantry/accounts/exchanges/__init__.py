@@ -18,7 +18,7 @@ from tenantry.accounts.exchanges.registration import (
     verify_with_password,
     verify_with_registration,
 )
-from tenantry.accounts.exchanges.revocation import sign_out, sign_out_everybody
+from tenantry.accounts.exchanges.revocation import key_of, sign_out, sign_out_everybody
 from tenantry.accounts.exchanges.sessions import leave, login, logout, refresh
 from tenantry.accounts.exchanges.tokens import SignedIn
 
@@ -37,6 +37,7 @@ __all__ = [
     "confirm_address",
     "forgot_password",
     "gather_export",
+    "key_of",
     "leave",
     "login",
     "logout",

@@ -23,13 +23,14 @@ async def sign_out(call: Call, *, person: str) -> int:
     """Sign a person, named by address or id, out of every device; says of how many."""
     user_id = USER_ID.read(person)
     async with SystemWork(call, reason=NOT_TRUSTED) as work:
-        known = await queries.person_named(work, user_id=user_id, email_key=None if user_id else _key_of(person))
+        known = await queries.person_named(work, user_id=user_id, email_key=None if user_id else key_of(person))
         if known is None:
             raise NotFound("There is no such person.")
         return await actions.revoke_sessions(work, user_id=known)
 
 
-def _key_of(text: str) -> str:
+def key_of(text: str) -> str:
+    """What an operator typed for an address, as addresses are compared; `NotFound` for what is none."""
     try:
         return read_address(text).key
     except Invalid as error:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tenantry.accounts.jobs import closure, devices, exports, letters, recovery, registration
+from tenantry.accounts.jobs import closure, devices, disabling, exports, letters, recovery, registration
 
-__all__ = ["closure", "devices", "exports", "letters", "recovery", "registration"]
+__all__ = ["closure", "devices", "disabling", "exports", "letters", "recovery", "registration"]

@@ -17,12 +17,14 @@ from tenantry.entrypoints.cli import (
     events,
     jobs,
     look,
+    new,
     plugins,
     processes,
     reference,
     schema,
     secrets,
     seed,
+    shell,
     tokens,
 )
 from tenantry.entrypoints.cli.assembly import Assembly
@@ -62,7 +64,9 @@ def build(assembly: Assembly) -> typer.Typer:
         pretty_exceptions_enable=False,
         add_completion=True,
     )
-    for group in (processes, schema, look, plugins, reference, seed, dev, tokens, secrets, events, jobs):
+    for group in (
+        processes, schema, look, plugins, reference, seed, dev, tokens, secrets, events, jobs, new, shell,
+    ):  # fmt: skip
         group.add_commands(app, assembly)
     return app
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from tenantry.entrypoints.cli.assembly import Assembly
+from tenantry.entrypoints.cli.seed import SCALE
 
 
 def add_commands(app: typer.Typer, assembly: Assembly) -> None:
@@ -20,13 +21,16 @@ def add_commands(app: typer.Typer, assembly: Assembly) -> None:
         workers: Annotated[int, typer.Option(help="Web processes.", min=1, max=64)] = 1,
         *,
         no_seed: Annotated[bool, typer.Option("--no-seed", help="Start without the demo.")] = False,
+        scale: Annotated[int | None, SCALE] = None,
     ) -> None:
         """Start PostgreSQL, API, worker, mailbox and a local Stripe on loopback; Ctrl-C stops all of it."""
+        if no_seed and scale is not None:
+            raise typer.BadParameter("a large demo is a demo", param_hint="--no-seed")
         # late: only this command supervises processes
         from tenantry.entrypoints.dev.household import Household, NotStarted  # noqa: PLC0415
 
         try:
-            code = Household(data, port=port, workers=workers, seed=not no_seed).run()
+            code = Household(data, port=port, workers=workers, seed=not no_seed, scale=scale).run()
         except NotStarted as refusal:
             typer.echo(f"tenantry: {refusal}", err=True)
             code = 1

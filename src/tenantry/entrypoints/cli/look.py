@@ -12,6 +12,7 @@ import typer
 
 from tenantry.entrypoints.cli.assembly import Assembly
 from tenantry.foundation.action import Verb, every_verb
+from tenantry.foundation.checkup import CHECKUPS, READINESS, WELL, Finding
 from tenantry.foundation.domain import Registry
 from tenantry.foundation.readiness import Readiness, State
 from tenantry.foundation.runtime import Runtime
@@ -37,13 +38,16 @@ def add_commands(app: typer.Typer, assembly: Assembly) -> None:
         _print(rows, as_json=as_json, columns=("method", "path", "permission", "does"))
 
     @app.command()
-    def openapi() -> None:
+    def openapi(
+        *, postman: Annotated[bool, typer.Option(help="Print a Postman collection made of it instead.")] = False
+    ) -> None:
         """Print the OpenAPI document."""
         # late: only this command and the web processes need the document's writer
         from tenantry.entrypoints.http.openapi import describe  # noqa: PLC0415
+        from tenantry.entrypoints.http.postman import collection  # noqa: PLC0415
 
-        reading = assembly.reading()
-        typer.echo(json.dumps(describe(assembly.registry(), reading.settings), indent=2))
+        document = describe(assembly.registry(), assembly.reading().settings)
+        typer.echo(json.dumps(collection(document) if postman else document, indent=2))
 
     @app.command()
     def explain(verb: Annotated[str, typer.Argument(help="Such as accounts.join.")], *, as_json: Json = False) -> None:
@@ -61,21 +65,23 @@ def add_commands(app: typer.Typer, assembly: Assembly) -> None:
 
     @app.command()
     def doctor(*, as_json: Json = False) -> None:
-        """Check settings, database, schema and keys, and say what is wrong."""
-        reading = assembly.reading()
-        rows = [*_settings(reading)]
-        runtime, _ = assembly.equip()
-        state = asyncio.run(_state(runtime))
-        checks, plugins = dict(state.checks), _plugins(state, runtime)
+        """Check settings, database, schema, keys, clock, mail and Stripe, and say what is wrong and what to do."""
+        rows = [*_settings(assembly.reading())]
+        runtime, registry = assembly.equip()
+        state, findings = asyncio.run(_examined(runtime, registry))
+        plugins = _plugins(state, runtime)
+        checks = [{"check": one.check, "state": one.state, "advice": one.advice} for one in findings]
         if as_json:
-            typer.echo(json.dumps({"settings": rows, "checks": checks, "plugins": plugins}, indent=2))
+            told = {"settings": rows, "checks": {one.check: one.state for one in findings}, "plugins": plugins}
+            typer.echo(
+                json.dumps(told | {"advice": {one.check: one.advice for one in findings if one.advice}}, indent=2)
+            )
         else:
             _print(rows, as_json=False, columns=("setting", "source", "value"))
-            _print([{"check": name, "state": state} for name, state in checks.items()], as_json=False,
-                   columns=("check", "state"))  # fmt: skip
+            _print(checks, as_json=False, columns=("check", "state", "advice"))
             _print(plugins, as_json=False, columns=("plugin", "state", "why"))
-        if not state.well:
-            raise typer.Exit(3 if checks["database"] == "unreachable" else 1)
+        if not state.well or any(one.state not in WELL for one in findings):
+            raise typer.Exit(3 if state.checks["database"] == "unreachable" else 1)
 
 
 def _around(verb: Verb, registry: Registry) -> list[dict[str, Any]]:
@@ -106,10 +112,12 @@ def _tell(row: dict[str, Any]) -> None:
             typer.echo(f"{name}: {content}")
 
 
-async def _state(runtime: Runtime) -> State:
+async def _examined(runtime: Runtime, registry: Registry) -> tuple[State, list[Finding]]:
     await runtime.start()
     try:
-        return await Readiness(runtime).state()
+        state = await Readiness(runtime).state()
+        ready = [Finding(name, word, READINESS.get((name, word), "")) for name, word in state.checks.items()]
+        return state, ready + [await checkup(runtime) for checkup in (*CHECKUPS, *registry.checkups)]
     finally:
         await runtime.stop()
 

@@ -22,6 +22,8 @@ from tenantry.foundation.data.embedded import EmbeddedPostgres
 from tenantry.settings import plugins_named
 
 READY_WITHIN = 60.0
+# an organization of a large demo takes a few milliseconds, on a busy machine some more
+PATIENCE_AN_ORG = 0.1
 # all of it is to be gone within 30 seconds, and PostgreSQL stops last
 DRAIN = 27.0
 # whoever held the port may have been killed a moment ago
@@ -39,11 +41,12 @@ class NotStarted(Exception):
 class Household:
     """One folder's processes."""
 
-    def __init__(self, data: Path, *, port: int, workers: int, seed: bool) -> None:
+    def __init__(self, data: Path, *, port: int, workers: int, seed: bool, scale: int | None = None) -> None:
         self._data = data.absolute()
         self._port = port
         self._workers = workers
         self._seed = seed
+        self._scale = scale
         self._stopping = False
         self._children: list[Child] = []
         self._needed: list[Child] = []
@@ -134,11 +137,13 @@ class Household:
         return not asyncio.run(migrations.pending(_owner_url(environment)))
 
     def _plant(self, environment: dict[str, str]) -> None:
-        """The demo, at the first start of a folder; while the API is still coming up."""
+        """The demo, at the first start of a folder, and what a large one lacks; while the API is still coming up."""
         done = self._data / "seeded"
-        if self._seed and not done.exists():
-            seed = (*COMMAND, "seed")
-            subprocess.run(seed, check=True, env=environment, stdin=subprocess.DEVNULL, timeout=READY_WITHIN)
+        if self._scale is not None or (self._seed and not done.exists()):
+            scaled = () if self._scale is None else ("--scale", str(self._scale))
+            patience = READY_WITHIN + (self._scale or 0) * PATIENCE_AN_ORG
+            seed = (*COMMAND, "seed", *scaled)
+            subprocess.run(seed, check=True, env=environment, stdin=subprocess.DEVNULL, timeout=patience)
             done.touch()
 
     def _wait_until_ready(self) -> None:

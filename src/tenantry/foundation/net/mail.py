@@ -37,6 +37,9 @@ class Post(Protocol):
     async def deliver(self, message: EmailMessage) -> None:
         """Hand the message over, or raise Undeliverable or MailDelayed; doing it again does no harm."""
 
+    async def try_out(self) -> None:
+        """Find out whether a mail would be taken, and send none; MailDelayed where it would not."""
+
 
 def compose(letter: Letter, *, letters: Letters, sender: Address, at: datetime) -> EmailMessage:
     """The letter as a message; the same letter at the same instant gives the same bytes."""

@@ -68,6 +68,20 @@ class SmtpPost:
             # raised outside any `except`: a chained exception would carry the server's words along
             raise failure
 
+    async def try_out(self) -> None:
+        """Be let in by the server, and send nothing."""
+        failure, client = None, self._client(hello="localhost")
+        try:
+            async with asyncio.timeout(self._total_seconds):
+                await client.connect(timeout=self._connect_seconds)
+            await _say_goodbye(client)
+        except (SMTPException, OSError, ValueError) as error:
+            failure = _failure("connect", error)
+        finally:
+            client.close()
+        if failure:
+            raise failure
+
     async def _attempt(self, message: EmailMessage) -> Undeliverable | MailDelayed | None:
         client = self._client(hello=message["From"].addresses[0].domain)
         step = "connect"

@@ -48,6 +48,11 @@ def find(name: str) -> tuple[Plugin, Domain | None]:
     return plugin, domain
 
 
+def may_be_called(name: str) -> bool:
+    """Whether a plugin can have a name, which is its schema's too."""
+    return _NAME.fullmatch(name) is not None and name not in _SCHEMAS_OF_OTHERS
+
+
 def said(error: BaseException) -> str:
     """What an error says, in one line that gives no secret away."""
     return redact(f"{type(error).__name__}: {error}").replace("\n", " ")
@@ -74,7 +79,7 @@ def _misfits(domain: object, entry: EntryPoint) -> Iterator[str]:
     if not domain.name == entry.name == folder:
         # its verbs and jobs are called by the folder, its tables lie in a schema of the name
         yield f"entry point, manifest and package have one name, not {entry.name}, {domain.name} and {folder}"
-    if not _NAME.fullmatch(domain.name) or domain.name in _SCHEMAS_OF_OTHERS:
+    if not may_be_called(domain.name):
         yield f"{domain.name} cannot be the name of a plugin, and of its schema"
     if domain.core and not _CORE.fullmatch(domain.core):
         yield f"the core that it needs is said as >=1.2, not {domain.core}"

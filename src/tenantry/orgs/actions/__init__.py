@@ -21,6 +21,7 @@ from tenantry.orgs.actions.closure import (
     what_blocks_org_closing,
     what_delays_purging,
 )
+from tenantry.orgs.actions.crowd import found_crowd
 from tenantry.orgs.actions.expiry import expire_invites
 from tenantry.orgs.actions.invites import Wanted, hold_open_org, invite, invite_many, resend_invite, revoke_invite
 from tenantry.orgs.actions.members import (
@@ -51,6 +52,7 @@ __all__ = [
     "decline_invite",
     "enter",
     "expire_invites",
+    "found_crowd",
     "hold_open_org",
     "hold_person",
     "invite",
