@@ -18,8 +18,8 @@ from bench.database import Postgres
 from bench.load import Measured
 from bench.processes import BenchFailed
 from bench.report import Rounds
-from tenantry.entrypoints.cli.processes import keep_still
 from tenantry.foundation.problems import Problem
+from tenantry.foundation.stillness import keep_still
 
 Step = Callable[[], Awaitable[None]]
 Whole = Callable[[list[float]], Awaitable[int]]
@@ -53,7 +53,7 @@ class Hall:
     def __init__(self, postgres: Postgres, cores: Cores) -> None:
         self.postgres, self.cores = postgres, cores
         self.runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
-        # as the commands that stay do
+        # as the processes that stay do
         keep_still()
 
     def run(self, coroutine: Any) -> Any:

@@ -39,6 +39,7 @@ from tenantry.foundation.security.refresh import Refresh
 from tenantry.foundation.security.sealing import Sealer
 from tenantry.foundation.security.secret import Secret
 from tenantry.foundation.security.visits import Visits
+from tenantry.foundation.stillness import keep_still
 from tenantry.orgs.domain import domain as orgs
 from tenantry.plans.domain import domain as plans
 from tenantry.settings import BadSettings, Reading, Settings, plugins_named, read_settings, variable
@@ -90,7 +91,9 @@ def web() -> Gate:
     """The application of one web process; granian's workers start here."""
     die_with_parent()
     runtime, known = equip()
-    return build_app(runtime, known)
+    app = build_app(runtime, known)
+    keep_still()
+    return app
 
 
 def build_runtime(reading: Reading, registry: Registry) -> Runtime:

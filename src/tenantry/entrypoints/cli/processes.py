@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from typing import Annotated
 
 import typer
@@ -12,10 +11,8 @@ from tenantry.entrypoints.cli.assembly import Assembly
 from tenantry.entrypoints.ops import metrics_folder, ops_listener
 from tenantry.foundation.data.login import refuse_dangerous_login
 from tenantry.foundation.parent import die_with_parent
+from tenantry.foundation.stillness import keep_still
 from tenantry.settings import Settings, read_settings
-
-YOUNG = 10_000
-"""Objects more than before a collection of the youngest begins; Python's own 700 are what one request makes."""
 
 
 def add_commands(app: typer.Typer, assembly: Assembly) -> None:
@@ -40,7 +37,6 @@ def add_commands(app: typer.Typer, assembly: Assembly) -> None:
         with metrics_folder(), ops_listener(settings.ops_listen):
             # assembled here once: what is wrong stops the start, and the forked workers find everything imported
             assembly.equip()
-            keep_still()
             server.serve(host=host, port=port, workers=workers)
 
     @app.command()
@@ -62,16 +58,6 @@ def add_commands(app: typer.Typer, assembly: Assembly) -> None:
             runtime, registry = assembly.equip()
             keep_still()
             uvloop.run(work.serve_until_told(runtime, registry))
-
-
-def keep_still() -> None:
-    """Spare everybody the collections that find nothing: what is here by now stays, and what is young dies by itself.
-
-    A walk over all that was imported holds up a loop for a tenth of a second; walks of the youngest, a tenth of a
-    sender's time.
-    """
-    gc.freeze()
-    gc.set_threshold(YOUNG)
 
 
 def _check_login(settings: Settings) -> None:

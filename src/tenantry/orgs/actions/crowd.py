@@ -84,15 +84,17 @@ async def found_crowd(work: SystemWork, *, companies: Sequence[Company]) -> tupl
 
 
 async def _founded(work: SystemWork, companies: Sequence[Company]) -> list[Company]:
-    found = await keep_companies(
-        work,
-        ids=[one.id for one in companies],
-        names=[one.name for one in companies],
-        slugs=[one.slug for one in companies],
-        founded=[one.founded_at for one in companies],
-        founders=[one.staff[0].id for one in companies],
+    found = set(
+        await keep_companies(
+            work,
+            ids=[one.id for one in companies],
+            names=[one.name for one in companies],
+            slugs=[one.slug for one in companies],
+            founded=[one.founded_at for one in companies],
+            founders=[one.staff[0].id for one in companies],
+        )
     )
-    return [one for one in companies if one.id in set(found)]
+    return [one for one in companies if one.id in found]
 
 
 async def _joined(work: SystemWork, belonging: Sequence[tuple[UUID, Somebody]]) -> list[Kept]:
