@@ -27,7 +27,10 @@ def test_the_reference_is_what_the_code_says(tmp_path: Path) -> None:
     assert _pages(COMMITTED) == _pages(tmp_path), "run: .venv/bin/tenantry reference docs/reference"
 
 
-@pytest.mark.parametrize("page", ["settings", "routes", "events", "problems", "permissions", "jobs"])
+REGISTERED = ["settings", "routes", "events", "problems", "permissions", "jobs", "commands", "hooks"]
+
+
+@pytest.mark.parametrize("page", REGISTERED)
 def test_everything_that_is_registered_is_in_the_reference(page: str, registry: Registry) -> None:
     sections = (Settings, *registry.sections)
     names = {
@@ -37,6 +40,8 @@ def test_everything_that_is_registered_is_in_the_reference(page: str, registry: 
         "problems": [problem.code for problem in registry.problems],
         "permissions": [one.name for one in registry.permissions] + [verb.name for verb in _verbs()],
         "jobs": [handler.kind for handler in registry.handlers],
+        "commands": [f"tenantry {one.group} {one.name}" for one in registry.commands],
+        "hooks": [asked.name for domain in registry.domains for asked in domain.answers],
     }
     text = (COMMITTED / f"{page}.md").read_text(encoding="utf-8")
     assert names[page]

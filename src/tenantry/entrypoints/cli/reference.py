@@ -10,12 +10,15 @@ import msgspec
 import typer
 
 from tenantry.entrypoints.cli.assembly import Assembly
+from tenantry.entrypoints.cli.commands_shown import commands_of
 from tenantry.entrypoints.cli.limits import limits_of, spoken
 from tenantry.foundation.action import every_verb
 from tenantry.foundation.domain import Registry
 from tenantry.foundation.jobs.handler import Handler
 from tenantry.foundation.problems import Problem, every_problem
+from tenantry.foundation.question import Question
 from tenantry.foundation.security.secret import Secret
+from tenantry.foundation.tracing import questions_of
 from tenantry.settings import NEEDED, Settings, variable
 
 HOUSE = ("tenantry.foundation.", "tenantry.entrypoints.")
@@ -29,14 +32,8 @@ def add_commands(app: typer.Typer, assembly: Assembly) -> None:
     def reference(folder: Annotated[Path, typer.Argument(help="Such as docs/reference.")]) -> None:
         """Write the reference pages of this installation into a folder."""
         folder.mkdir(parents=True, exist_ok=True)
-        for name, page in pages(assembly.registry()):
-            (folder / f"{name}.md").write_text(page, encoding="utf-8")
-
-
-def pages(registry: Registry) -> Iterator[tuple[str, str]]:
-    """Each page with the name of its file."""
-    for page in PAGES:
-        yield page.title.lower(), page.written(registry)
+        for page in (*PAGES, _commands(app)):
+            (folder / f"{page.title.lower()}.md").write_text(page.written(assembly.registry()), encoding="utf-8")
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -52,6 +49,15 @@ class Page(msgspec.Struct, frozen=True):
         lines = [self.columns, ["---"] * len(self.columns), *self.rows(registry)]
         table = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in lines)
         return HEAD.format(title=self.title, about=self.about) + table + "\n"
+
+
+def _commands(app: typer.Typer) -> Page:
+    return Page(
+        "Commands",
+        "One command a task. Exit codes: 0 done, 1 refused, 2 wrongly typed, 3 cannot reach what it needs.",
+        ("command", "does", "takes"),
+        lambda _: commands_of(app),
+    )
 
 
 def _settings(registry: Registry) -> Iterator[Sequence[str]]:
@@ -134,6 +140,18 @@ def _cause(handler: Handler) -> str:
     return f"every {spoken(handler.schedule.interval)}" if handler.schedule.interval else f"`{handler.schedule.cron}`"
 
 
+def _hooks(registry: Registry) -> Iterator[Sequence[str]]:
+    asking: dict[Question[..., Any], set[str]] = {
+        asked: set() for domain in registry.domains for asked in domain.answers
+    }
+    for _, verb in every_verb():
+        for question in questions_of(verb.function):
+            asking.setdefault(question, set()).add(f"`{verb.name}`")
+    for question in sorted(asking, key=lambda one: one.name):
+        answering = ", ".join(domain.name for domain in registry.domains if question in domain.answers)
+        yield f"`{question.name}`", question.sentence, ", ".join(sorted(asking[question])) or "the house", answering
+
+
 def _first_line(kind: type) -> str:
     return (kind.__doc__ or "").strip().partition("\n")[0]
 
@@ -181,6 +199,13 @@ PAGES = (
         "What happens later, on an event, on a schedule or because a verb asked for it.",
         ("job", "does", "after", "attempts", "seconds an attempt", "queue"),
         _jobs,
+    ),
+    Page(
+        "Hooks",
+        "What verbs ask before they act: a plugin answers by `Domain(answers=...)`, in the asker's transaction. It "
+        "reacts to any event (`@on`) and wraps any verb (`@around`) too; those have pages of their own here.",
+        ("question", "asks", "asked by", "answered by"),
+        _hooks,
     ),
     Page(
         "Limits",
