@@ -11,6 +11,7 @@ import pytest
 
 from rules.source import modules
 from tenantry.assemble import build_runtime
+from tenantry.entrypoints.console.assets import console_assets
 from tenantry.entrypoints.http.app import _paths, build_app
 from tenantry.foundation.domain import Registry
 from tenantry.foundation.runtime import Runtime
@@ -91,6 +92,11 @@ def test_a_page_and_its_form_are_open_to_the_same(registry: Registry) -> None:
         if page.taken is not None:
             assert page.taken.requires == page.shown.requires, page.path
             assert page.taken.even_closed == page.shown.even_closed, page.path
+        for form in page.forms.values():
+            # whatever it shows again when it refuses is there for whoever sent it
+            assert set(form.requires.roles) <= set(page.shown.requires.roles), form.path
+            assert page.shown.even_closed or not form.even_closed, form.path
+            assert set(page.shown.ids) <= set(form.ids), form.path
 
 
 def test_what_is_served_beside_the_domains_is_listed(registry: Registry, tmp_path: Path) -> None:
@@ -103,7 +109,9 @@ def test_development_pages_exist_in_development_only(registry: Registry, tmp_pat
 
 
 def _of_domains(registry: Registry) -> set[str]:
-    return {route.path for route in registry.routes} | {page.path for page in registry.pages} | {STYLE}
+    drawn = {route.path for route in registry.page_routes}
+    files = {path for path, _ in console_assets()}
+    return {route.path for route in registry.routes} | drawn | files | {STYLE}
 
 
 def test_whatever_shows_a_secret_shows_it_once(registry: Registry) -> None:
@@ -129,6 +137,9 @@ async def test_a_guarded_page_leads_whoever_brings_no_credential_to_signing_in(
         if not page.shown.public:
             assert await _status(app, "GET", page.path, b"") == 303, page.path
             assert await _status(app, "POST", page.path, b"") in {403, 405}, page.path
+        for path, form in page.forms.items():
+            assert form.public or await _status(app, "POST", path, b"") == 403, path
+            assert await _status(app, "GET", path, b"") == 405, path
 
 
 # nobody is refused for what others tried

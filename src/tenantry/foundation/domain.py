@@ -33,7 +33,7 @@ from tenantry.foundation.jobs.handler import Handler, collect
 from tenantry.foundation.jobs.job import NewJob
 from tenantry.foundation.jobs.queue import Queue, QueuesDiffer, declared
 from tenantry.foundation.meter import Meter
-from tenantry.foundation.pages import Page, Pages
+from tenantry.foundation.pages import ConsolePages, Frame, Page, Pages
 from tenantry.foundation.permission import EVERYWHERE, Permission
 from tenantry.foundation.plugins.plugin import Plugin
 from tenantry.foundation.problems import Problem
@@ -65,6 +65,7 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
     settings: type[msgspec.Struct] | None = None
     routes: Routes | None = None
     pages: Pages | None = None
+    console: ConsolePages | None = None
     jobs: ModuleType | None = None
     beside: tuple[Beside, ...] = ()
     is_on: Callable[[Any], bool] | None = None
@@ -126,9 +127,8 @@ class Registry:
         self.routes: tuple[Route, ...] = tuple(
             route for domain in self.domains if domain.routes for route in domain.routes
         )
-        self.pages: tuple[Page, ...] = tuple(page for domain in self.domains if domain.pages for page in domain.pages)
-        self.page_folders = tuple(domain.pages.folder for domain in self.domains if domain.pages)
-        self.menu = {path: name for domain in self.domains if domain.pages for path, name in domain.pages.menu.items()}
+        self._drawn = tuple(pages for domain in self.domains for pages in (domain.pages, domain.console) if pages)
+        self.pages: tuple[Page, ...] = tuple(chain.from_iterable(self._drawn))
         self.handlers: tuple[Handler, ...] = tuple(
             handler
             for module in (jobs, *(domain.jobs for domain in self.domains))
@@ -163,13 +163,19 @@ class Registry:
         """The queues that have limits, or were declared without."""
         return declared(handler.limits for handler in self.handlers if handler.limits is not None)
 
+    def page_folders(self, frame: Frame) -> tuple[Path, ...]:
+        """Where the templates of the pages in a frame are."""
+        return tuple(pages.folder for pages in self._drawn if pages.frame == frame)
+
+    def menu(self, frame: Frame) -> dict[str, str]:
+        """The pages in a frame that are found from every other one, by path, with their names."""
+        return {path: name for pages in self._drawn if pages.frame == frame for path, name in pages.menu.items()}
+
     @property
     def page_routes(self) -> Iterator[Route]:
-        """What pages do, as routes: one that shows each, one that takes its form."""
+        """What pages do, as routes: one that shows each, those that take its forms."""
         for page in self.pages:
-            yield page.shown
-            if page.taken is not None:
-                yield page.taken
+            yield from page.routes
 
     @property
     def fates(self) -> dict[str, Fate]:
@@ -249,7 +255,7 @@ class Registry:
         names = {
             "domain": [domain.name for domain in self.domains],
             "route": [f"{route.method} {route.path}" for route in self.routes],
-            "page": [page.path for page in self.pages],
+            "page": [*chain.from_iterable((page.path, *page.forms) for page in self.pages)],
             "event": [event.kind for event in self.events],
             "webhook type": [event.webhook for event in self.events if event.webhook is not None],
             "problem": [problem.code for problem in self.problems],

@@ -1,17 +1,19 @@
 """Pages as values: what a domain's `pages` declare for a person who has a browser and nothing else.
 
-A page shows itself at GET and takes its form at POST, works without a script, and changes nothing at GET. What it may
-and must do is a Route like those of the API; who is not let in is led to the page that `serves` signing in.
+A page shows itself at GET and takes forms at POST, works without a script, and changes nothing at GET. What it may and
+must do is a Route like those of the API; who is not let in is led to the page that `serves` signing in. The pages of an
+account are drawn in one frame, those of the console in another.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import msgspec
 
+from tenantry.foundation.data.ids import IdKind
 from tenantry.foundation.permission import Permission
 from tenantry.foundation.routes import Route, route_of
 from tenantry.foundation.runtime import Runtime
@@ -20,6 +22,7 @@ from tenantry.foundation.security.limits import Limit
 Values = Mapping[str, Any]
 """What a page's template is filled with."""
 Serves = Literal["signing in", "closed accounts"]
+Frame = Literal["account", "console"]
 Onward = Callable[[Runtime], tuple[str, ...]]
 """The origins of others that a page's form may lead to in the end; a browser follows it nowhere else."""
 Handler = TypeVar("Handler", bound=Callable[..., Awaitable[Any]])
@@ -32,6 +35,13 @@ class SeeOther(msgspec.Struct, frozen=True):
     visit: str | None = None
 
 
+class Receipt(msgspec.Struct, frozen=True):
+    """Done, and here is what is shown this once, by a template: a secret."""
+
+    template: str
+    values: Values
+
+
 class Download(msgspec.Struct, frozen=True):
     """Something to keep as a file."""
 
@@ -41,15 +51,22 @@ class Download(msgspec.Struct, frozen=True):
 
 
 class Page(msgspec.Struct):
-    """One page: what it is called, its template, how it is shown, and who takes its form."""
+    """One page: what it is called, its template, how it is shown, who takes its form, and its other forms by path."""
 
     path: str
     title: str
     template: str
     shown: Route
+    frame: Frame
     taken: Route | None = None
     serves: Serves | None = None
     onward: Onward | None = None
+    forms: dict[str, Route] = {}
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """What it does: one that shows it, those that take its forms."""
+        return (self.shown, *([self.taken] if self.taken else []), *self.forms.values())
 
 
 class Pages:
@@ -57,6 +74,8 @@ class Pages:
 
     `menu` says which of them a person finds from every other one, and by which name.
     """
+
+    frame: ClassVar[Frame] = "account"
 
     def __init__(self, tag: str, folder: Path, *, menu: Mapping[str, str] | None = None) -> None:
         self.tag = tag
@@ -74,6 +93,7 @@ class Pages:
         title: str,
         template: str,
         requires: Permission,
+        ids: Mapping[str, IdKind] | None = None,
         even_closed: bool = False,
         serves: Serves | None = None,
         onward: Onward | None = None,
@@ -81,14 +101,15 @@ class Pages:
     ) -> Callable[[Handler], Handler]:
         """Declare a page by what shows it: it gives the values that its template is filled with.
 
-        A path with `{org}` is a page of that organization, as a route's is.
+        A path with `{org}` is a page of that organization, as a route's is. It may also give a SeeOther.
         """
 
         def keep(handler: Handler) -> Handler:
             shown = self._route(
-                handler, method="GET", path=path, requires=requires, even_closed=even_closed, limits=limits
-            )
-            self._pages[path] = Page(path, title, template, shown, serves=serves, onward=onward)
+                handler, method="GET", path=path, requires=requires, ids=dict(ids or {}), even_closed=even_closed,
+                limits=limits,
+            )  # fmt: skip
+            self._pages[path] = Page(path, title, template, shown, self.frame, serves=serves, onward=onward)
             return handler
 
         return keep
@@ -98,17 +119,27 @@ class Pages:
         path: str,
         *,
         requires: Permission,
+        of: str | None = None,
+        ids: Mapping[str, IdKind] | None = None,
         even_closed: bool = False,
         even_restricted: bool = False,
         limits: tuple[Limit, ...] = (),
     ) -> Callable[[Handler], Handler]:
-        """Declare who takes the form of a page that is declared above; what is refused is said on the page."""
+        """Declare who takes the form of a page that is declared above; what is refused is said on the page.
+
+        `of` is the page's path where the form is sent to another: one of several forms, or about a row that it shows.
+        """
 
         def keep(handler: Handler) -> Handler:
-            self._pages[path].taken = self._route(
-                handler, method="POST", path=path, requires=requires, even_closed=even_closed,
+            page = self._pages[of or path]
+            route = self._route(
+                handler, method="POST", path=path, requires=requires, ids=dict(ids or {}), even_closed=even_closed,
                 even_restricted=even_restricted, limits=limits,
             )  # fmt: skip
+            if of is None:
+                page.taken = route
+            else:
+                page.forms = page.forms | {path: route}
             return handler
 
         return keep
@@ -117,6 +148,11 @@ class Pages:
         self, handler: Callable[..., Awaitable[Any]], *, limits: tuple[Limit, ...] = (), **declared: Any
     ) -> Route:
         return route_of(
-            handler, tag=self.tag, status=200, problems=(), example=None, answer_example=None, ids={}, limits=limits,
-            **declared,
-        )  # fmt: skip
+            handler, tag=self.tag, status=200, problems=(), example=None, answer_example=None, limits=limits, **declared
+        )
+
+
+class ConsolePages(Pages):
+    """Pages of the console, drawn in its frame; those in the `menu` of an organization are found by whoever may."""
+
+    frame = "console"

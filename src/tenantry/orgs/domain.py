@@ -6,7 +6,8 @@ from pathlib import Path
 
 from tenantry.accounts import actions as accounts
 from tenantry.foundation.domain import Domain
-from tenantry.orgs import actions, cli, events, history, http, jobs, pages, permissions, problems
+from tenantry.foundation.surroundings import surroundings
+from tenantry.orgs import actions, cli, console, events, history, http, jobs, pages, permissions, problems
 from tenantry.orgs.settings import OrgSettings
 
 domain = Domain(
@@ -18,6 +19,7 @@ domain = Domain(
     settings=OrgSettings,
     routes=http.routes,
     pages=pages.pages,
+    console=console.pages,
     jobs=jobs,
     scale=cli.scale,
     commands=cli.commands,
@@ -26,6 +28,7 @@ domain = Domain(
     org_tables=actions.ORG_TABLES,
     folds=history.FOLDS,
     answers={
+        surroundings: actions.surroundings_of,
         accounts.what_blocks_closing: actions.sole_ownerships,
         accounts.what_is_held: actions.what_is_held,
         accounts.role_of_member: actions.role_of,

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from tenantry.foundation.data.sql import many, maybe, one, value, values
 from tenantry.foundation.listing import Listing
+from tenantry.foundation.surroundings import OrgNamed
 from tenantry.orgs.models import (
     AnyOrg,
     Invite,
@@ -61,6 +62,18 @@ orgs_by_age = many(
 )
 
 orgs = Listing("orgs.orgs", {"name": orgs_by_name, "-created_at": orgs_by_age})
+
+orgs_named = many(
+    OrgNamed,
+    """
+    select orgs.id, orgs.name, role
+      from tenantry.orgs
+      join tenantry.members on members.org_id = orgs.id
+     where user_id = tenantry.person()
+     order by orgs.id = :org_id desc, orgs.name, orgs.id
+     limit :most
+    """,
+)
 
 orgs_of_person = value(int, "select count(*) from tenantry.members where user_id = tenantry.person()")
 

@@ -19,6 +19,7 @@ class Form(msgspec.Struct):
     """A form as a page shows it: where it leads, and its fields with what stands in them."""
 
     action: str
+    method: str = "post"
     fields: dict[str, str] = {}
     required: set[str] = set()
     text: str = ""
@@ -35,6 +36,8 @@ class Sheet(HTMLParser):
         self.words: list[str] = []
         self._href: str | None = None
         self._within = False
+        self._filling: str | None = None
+        self._begun = self._spelling = self._area = False
         self.feed(html)
 
     @property
@@ -45,7 +48,7 @@ class Sheet(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: text or "" for name, text in attrs}
         if tag == "form":
-            self.forms.append(Form(given["action"]))
+            self.forms.append(Form(given["action"], given["method"]))
             self._within = True
         elif tag == "a":
             self._href = given.get("href")
@@ -53,9 +56,28 @@ class Sheet(HTMLParser):
             self.forms[-1].fields[given["name"]] = given.get("value", "")
             if "required" in given:
                 self.forms[-1].required.add(given["name"])
+        elif self._within:
+            self._of_a_form(tag, given)
+
+    def _of_a_form(self, tag: str, given: Mapping[str, str]) -> None:
+        fields = self.forms[-1].fields
+        if tag in {"select", "textarea"}:
+            self._filling, self._begun, self._area = given["name"], False, tag == "textarea"
+            fields[self._filling] = ""
+        elif tag == "option" and self._filling is not None and not (self._begun and "selected" not in given):
+            # the first is chosen where none is; its value is its text where it says none
+            self._begun = True
+            fields[self._filling] = given.get("value", "")
+            self._spelling = "value" not in given
+        elif tag == "button":
+            self.forms[-1].text += given.get("aria-label", "")
 
     def handle_endtag(self, tag: str) -> None:
-        if tag == "form":
+        if tag in {"select", "textarea"}:
+            self._filling = None
+        elif tag == "option":
+            self._spelling = False
+        elif tag == "form":
             self._within = False
         elif tag == "a":
             self._href = None
@@ -66,6 +88,8 @@ class Sheet(HTMLParser):
             self.links[data.strip()] = self._href
         if self._within:
             self.forms[-1].text += data
+        if self._filling is not None and (self._spelling or self._area):
+            self.forms[-1].fields[self._filling] += data.strip("\n")
 
 
 class Browser:
@@ -105,8 +129,15 @@ class Browser:
         given = form.fields | filled
         empty = [name for name in form.required if not given[name]]
         assert not empty, f"a browser does not send {form.action} without {empty}"
+        if form.method == "get":
+            return await self.visit(f"{form.action}?{urlencode(given)}")
         await self._go("POST", urljoin(self.origin, form.action), urlencode(given).encode())
         return self
+
+    async def sign_in(self, email: str, password: str) -> Browser:
+        """Sign in as somebody who has an account."""
+        await self.visit("/account/login")
+        return await self.submit(email=email, password=password)
 
     async def _go(self, method: str, address: str, data: bytes | None = None) -> None:
         for _ in range(MOST_STEPS):

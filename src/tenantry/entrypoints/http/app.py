@@ -12,6 +12,8 @@ from litestar import Litestar
 from litestar.handlers import ASGIRouteHandler
 from litestar.types import Receive, Scope, Send
 
+from tenantry.entrypoints.console.assets import console_assets
+from tenantry.entrypoints.console.serving import console
 from tenantry.entrypoints.http.arrival import LOOPBACK, Arrival, Reception
 from tenantry.entrypoints.http.cookies import take_dead_visit
 from tenantry.entrypoints.http.cors import Cors
@@ -70,9 +72,10 @@ def _paths(runtime: Runtime, registry: Registry) -> dict[str, Operations]:
         mailbox_pages(runtime),
         local_stripe_page(runtime),
         metrics_page(runtime.settings.metrics_token),
+        console_assets(),
     ):
         paths.setdefault(path, {})["GET"] = reader
-    return paths | dict(pages(registry, runtime))
+    return paths | dict(pages(registry, runtime)) | dict(console(registry, runtime))
 
 
 def _handler(path: str, operations: Operations, runtime: Runtime) -> ASGIRouteHandler:

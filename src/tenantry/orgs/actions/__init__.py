@@ -35,6 +35,7 @@ from tenantry.orgs.actions.members import (
 from tenantry.orgs.actions.naming import change_org, create_org, plans_of
 from tenantry.orgs.actions.parting import part_with
 from tenantry.orgs.actions.restriction import restrict_org
+from tenantry.orgs.actions.surroundings import surroundings_of
 from tenantry.orgs.actions.switching import switch_org
 from tenantry.orgs.actions.tables import ORG_TABLES, TABLES
 
@@ -72,6 +73,7 @@ __all__ = [
     "revoke_invite",
     "role_of",
     "sole_ownerships",
+    "surroundings_of",
     "switch_org",
     "take_in",
     "transfer_ownership",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tenantry.entrypoints.http.reply import Reply
 from tenantry.foundation.domain import Registry
-from tenantry.foundation.pages import Page
+from tenantry.foundation.pages import Frame, Page, Receipt
 from tenantry.foundation.problems import Problem
 from tenantry.foundation.runtime import Runtime
 
@@ -20,6 +20,7 @@ FRAME = Path(__file__).parent / "frame"
 HTML = (b"content-type", b"text/html; charset=utf-8")
 # a browser that is told to send no referrer sends forms as if from nowhere; other sites get none with this either
 REFERRER = b"same-origin"
+POLICY = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 TOLD = ("retry-after", "ratelimit", "ratelimit-policy")
 MARKED = "Please have another look at this:"
 MISFIT = "This is too short, too long, or not of the form that is asked for."
@@ -36,9 +37,12 @@ class Fault(msgspec.Struct, frozen=True):
 class Paper:
     """Writes pages; a plugin's template takes the place of one of the same name."""
 
+    frame: ClassVar[Frame] = "account"
+    folder: ClassVar[Path] = FRAME
+
     def __init__(self, registry: Registry, runtime: Runtime) -> None:
         settings = runtime.settings
-        folders = [*reversed(registry.page_folders), FRAME]
+        folders = [*reversed(registry.page_folders(self.frame)), self.folder]
         self._templates = Environment(
             loader=FileSystemLoader(folders),
             autoescape=True,
@@ -49,12 +53,16 @@ class Paper:
         self._templates.globals |= {
             "product": settings.product_name,
             "app_url": settings.app_url,
-            "menu": registry.menu,
+            "menu": registry.menu(self.frame),
             "problem": None,
             "notice": None,
             "entered": {},
         }
-        self._policies = {page.path: _policy(settings.app_url, _onward(page, runtime)) for page in registry.pages}
+        self._onward = {
+            page.path: _form_action(settings.app_url, () if page.onward is None else page.onward(runtime))
+            for page in registry.pages
+            if page.frame == self.frame
+        }
 
     def page(self, page: Page, place: str, values: Mapping[str, Any]) -> Reply:
         """A page filled with its values; `place` is its path, with the ids in it."""
@@ -68,6 +76,10 @@ class Paper:
         values = {**values, "problem": _fault(problem), "entered": kept}
         return self._reply(page.template, page, place, values, problem)
 
+    def receipt(self, page: Page, place: str, values: Mapping[str, Any], receipt: Receipt) -> Reply:
+        """What came of a form, and is shown this once."""
+        return self._reply(receipt.template, page, place, {**values, **receipt.values})
+
     def problem(self, page: Page, place: str, problem: Problem) -> Reply:
         """What stands in the place of a page that cannot be shown."""
         return self._reply("problem", page, place, {"problem": _fault(problem)}, problem)
@@ -75,7 +87,7 @@ class Paper:
     def _reply(
         self, template: str, page: Page, place: str, values: Mapping[str, Any], problem: Problem | None = None
     ) -> Reply:
-        about = {"title": page.title, "path": place, "signed_in": not page.shown.public}
+        about, policy = self._about(page, place)
         html = self._templates.get_template(f"{template}.html").render(about | dict(values))
         headers = problem.headers if problem else {}
         told = [(name.encode(), headers[name].encode()) for name in TOLD if name in headers]
@@ -83,9 +95,13 @@ class Paper:
             problem.status if problem else 200,
             html.encode(),
             [HTML, *told],
-            self._policies[page.path],
+            f"{policy}; {self._onward[page.path]}".encode(),
             referrer=REFERRER,
         )
+
+    def _about(self, page: Page, place: str) -> tuple[dict[str, Any], str]:
+        """What the frame is told of the page, and what a browser may load into it."""
+        return {"title": page.title, "path": place, "signed_in": not page.shown.public}, POLICY
 
 
 def _fault(problem: Problem) -> Fault:
@@ -95,15 +111,8 @@ def _fault(problem: Problem) -> Fault:
     return Fault(MARKED if plain else problem.detail, plain)
 
 
-def _onward(page: Page, runtime: Runtime) -> tuple[str, ...]:
-    return () if page.onward is None else page.onward(runtime)
-
-
-def _policy(app_url: str | None, onward: tuple[str, ...]) -> bytes:
+def _form_action(app_url: str | None, onward: tuple[str, ...]) -> str:
     # where a form leads to in the end is judged as well, and signing in may lead to the product
     parts = urlsplit(app_url or "")
     app = f" {parts.scheme}://{parts.netloc}" if app_url else ""
-    return (
-        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
-        f"form-action 'self'{app}{''.join(f' {origin}' for origin in onward)}"
-    ).encode()
+    return f"form-action 'self'{app}{''.join(f' {origin}' for origin in onward)}"

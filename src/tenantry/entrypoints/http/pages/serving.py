@@ -18,8 +18,9 @@ from tenantry.entrypoints.http.query import read_query
 from tenantry.entrypoints.http.reads import constant
 from tenantry.entrypoints.http.reply import Reply
 from tenantry.foundation.action import Refusal
+from tenantry.foundation.call import Call
 from tenantry.foundation.domain import Registry
-from tenantry.foundation.pages import Download, Page, SeeOther, Serves
+from tenantry.foundation.pages import Download, Page, Receipt, SeeOther, Serves
 from tenantry.foundation.problems import NotFound, Problem, Unauthenticated
 from tenantry.foundation.refusals import AccountClosed, SessionEnded
 from tenantry.foundation.routes import Route, id_parameters
@@ -32,27 +33,38 @@ FOR_AN_HOUR = b"public, max-age=3600"
 
 
 def pages(registry: Registry, runtime: Runtime) -> Iterator[tuple[str, dict[str, Endpoint]]]:
-    """Each page's path and what answers there; and the style they share."""
-    if not registry.pages:
+    """Each page of an account and what answers there; and the style they share."""
+    drawn = [page for page in registry.pages if page.frame == Paper.frame]
+    if not drawn:
         return
-    paper = Paper(registry, runtime)
-    serving = {page.serves: page.path for page in registry.pages if page.serves}
-    for page in registry.pages:
-        desk = Desk(page, runtime, paper, serving)
-        yield page.path, {"GET": desk.show} | ({"POST": desk.take} if page.taken else {})
+    paper, serving = Paper(registry, runtime), who_serves(registry)
+    for page in drawn:
+        yield from Desk(page, runtime, paper, serving).endpoints()
     css = Reply(200, (FRAME / "style.css").read_bytes(), [(b"content-type", b"text/css; charset=utf-8")])
     css.caching = FOR_AN_HOUR
     yield STYLE, {"GET": constant(css)}
 
 
+def who_serves(registry: Registry) -> dict[Serves, str]:
+    """The pages that others lead to."""
+    return {page.serves: page.path for page in registry.pages if page.serves}
+
+
 class Desk:
-    """One page: shows it, and takes its form."""
+    """One page: shows it, and takes its forms."""
 
     def __init__(self, page: Page, runtime: Runtime, paper: Paper, serving: Mapping[Serves, str]) -> None:
         self._page = page
         self._runtime = runtime
         self._paper = paper
         self._serving = serving
+
+    def endpoints(self) -> Iterator[tuple[str, dict[str, Endpoint]]]:
+        """The page's path, and those of its other forms, with what answers there."""
+        taken = self._page.taken
+        yield self._page.path, {"GET": self.show} | ({"POST": self._taker(taken)} if taken else {})
+        for path, route in self._page.forms.items():
+            yield path, {"POST": self._taker(route)}
 
     async def show(self, scope: dict[str, Any], receive: Any, arrival: Arrival) -> Reply:
         """The page, or where its reader is led instead."""
@@ -63,38 +75,53 @@ class Desk:
         except Problem as problem:
             back = f"{place}?{raw.decode('latin-1')}" if raw else place
             return self._elsewhere(problem, arrival, back) or self._refuse(place, problem, arrival)
+        if isinstance(values, SeeOther):
+            return _see_other(values.to)
         return self._paper.page(self._page, place, values)
 
-    async def take(self, scope: dict[str, Any], receive: Any, arrival: Arrival) -> Reply:
-        """Where its form leads; or the page again, with what was wrong."""
-        entered: dict[str, str] = {}
-        try:
-            refuse_other_sites(self._runtime, arrival)
-            entered = _filled_in(await read_body(arrival, receive, types=FORM_TYPES))
-            answer = await self._taken(scope, arrival, entered)
-        except Problem as problem:
-            answer = Refusal(problem)
-        if not isinstance(answer, Refusal):
-            return self._done(answer, arrival)
-        return self._elsewhere(answer.problem, arrival, scope["path"]) or await self._again(
-            answer.problem, scope, arrival, entered
-        )
+    def _taker(self, taken: Route) -> Endpoint:
+        """Where a form leads; or the page again, with what was wrong."""
 
-    async def _values(self, scope: Mapping[str, Any], arrival: Arrival, given: Mapping[str, str]) -> Mapping[str, Any]:
+        async def take(scope: dict[str, Any], receive: Any, arrival: Arrival) -> Reply:
+            entered: dict[str, str] = {}
+            place = self._page.path.format(**scope["path_params"])
+            try:
+                refuse_other_sites(self._runtime, arrival)
+                entered = _filled_in(await read_body(arrival, receive, types=FORM_TYPES))
+                answer = await self._taken(taken, scope, arrival, entered)
+            except Problem as problem:
+                answer = Refusal(problem)
+            if not isinstance(answer, Refusal):
+                return await self._done(answer, scope, arrival)
+            return self._elsewhere(answer.problem, arrival, place) or await self._again(
+                answer.problem, place, scope, arrival, entered
+            )
+
+        return take
+
+    async def _values(
+        self, scope: Mapping[str, Any], arrival: Arrival, given: Mapping[str, str]
+    ) -> Mapping[str, Any] | SeeOther:
         shown = self._page.shown
         call = await calling(shown, self._runtime, arrival)
         query = {} if shown.query is None else {"query": decode_query(given, shown.query)}
-        values: Mapping[str, Any] = await perform(shown, call, _ids(shown, scope) | query, arrival)
-        return values
+        values: Mapping[str, Any] | SeeOther = await perform(shown, call, _ids(shown, scope) | query, arrival)
+        return values if isinstance(values, SeeOther) else {**await self._around(call, scope), **values}
 
-    async def _taken(self, scope: Mapping[str, Any], arrival: Arrival, entered: Mapping[str, str]) -> Any:
-        taken = self._page.taken
-        assert taken is not None
+    async def _around(self, call: Call, scope: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What the frame shows beside the page."""
+        return {}
+
+    async def _taken(self, taken: Route, scope: Mapping[str, Any], arrival: Arrival, entered: Mapping[str, str]) -> Any:
         call = await calling(taken, self._runtime, arrival)
         form = {} if taken.body is None else {"form": decode_query(entered, taken.body, at="form")}
         return await perform(taken, call, _ids(taken, scope) | form, arrival)
 
-    def _done(self, answer: SeeOther | Download, arrival: Arrival) -> Reply:
+    async def _done(self, answer: SeeOther | Receipt | Download, scope: Mapping[str, Any], arrival: Arrival) -> Reply:
+        if isinstance(answer, Receipt):
+            call = await calling(self._page.shown, self._runtime, arrival)
+            place = self._page.path.format(**scope["path_params"])
+            return self._paper.receipt(self._page, place, await self._around(call, scope), answer)
         if isinstance(answer, Download):
             name = (b"content-disposition", f'attachment; filename="{answer.name}"'.encode())
             return Reply(200, answer.content, [(b"content-type", answer.kind.encode()), name])
@@ -103,7 +130,7 @@ class Desk:
         return _see_other(answer.to)
 
     async def _again(
-        self, problem: Problem, scope: Mapping[str, Any], arrival: Arrival, entered: Mapping[str, str]
+        self, problem: Problem, place: str, scope: Mapping[str, Any], arrival: Arrival, entered: Mapping[str, str]
     ) -> Reply:
         """The page once more, asked for with what of the form it can be asked for with."""
         query = self._page.shown.query
@@ -113,9 +140,11 @@ class Desk:
             values = await self._values(scope, arrival, again)
         except Problem:
             # what was refused first says more than why it cannot even be shown again
-            return self._refuse(scope["path"], problem, arrival)
+            return self._refuse(place, problem, arrival)
         arrival.problem = problem
-        return self._paper.refused(self._page, scope["path"], values, problem, entered)
+        if isinstance(values, SeeOther):
+            return self._refuse(place, problem, arrival)
+        return self._paper.refused(self._page, place, values, problem, entered)
 
     def _refuse(self, place: str, problem: Problem, arrival: Arrival) -> Reply:
         arrival.problem = problem
