@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tenantry.foundation.action import Refusal, action, exchange
     from tenantry.foundation.around import around
     from tenantry.foundation.call import Call
-    from tenantry.foundation.data.ids import EVENT_ID, JOB_ID, IdKind, new_id
+    from tenantry.foundation.data.ids import EVENT_ID, JOB_ID, ORG_ID, IdKind, new_id
     from tenantry.foundation.data.sql import many, maybe, one, run, value, values
     from tenantry.foundation.domain import Domain
     from tenantry.foundation.events.consumer import ConsumerWork, Logged, consumer
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from tenantry.foundation.listing import ListAnswer, Listing, ListQuery
     from tenantry.foundation.meter import Meter
     from tenantry.foundation.net.letters import Letter, Link
-    from tenantry.foundation.pages import Download, Pages, SeeOther
+    from tenantry.foundation.operating import OperatorWork
+    from tenantry.foundation.pages import ConsolePages, Download, Pages, Receipt, SeeOther
     from tenantry.foundation.permission import ADMINS, ANYONE, HOUSE, MEMBERS, ONESELF, OWNERS, Permission, Role
     from tenantry.foundation.problems import Conflict, FieldError, Forbidden, Invalid, NotFound, PlanNeeded, Problem
     from tenantry.foundation.question import Question
@@ -43,7 +44,7 @@ _HOMES = {
     "foundation.action": ("Refusal", "action", "exchange"),
     "foundation.around": ("around",),
     "foundation.call": ("Call",),
-    "foundation.data.ids": ("EVENT_ID", "JOB_ID", "IdKind", "new_id"),
+    "foundation.data.ids": ("EVENT_ID", "JOB_ID", "ORG_ID", "IdKind", "new_id"),
     "foundation.data.sql": ("many", "maybe", "one", "run", "value", "values"),
     "foundation.domain": ("Domain",),
     "foundation.events.consumer": ("ConsumerWork", "Logged", "consumer"),
@@ -56,7 +57,8 @@ _HOMES = {
     "foundation.meter": ("Meter",),
     "foundation.net.letters": ("Letter", "Link"),
     "foundation.listing": ("Listing", "ListAnswer", "ListQuery"),
-    "foundation.pages": ("Download", "Pages", "SeeOther"),
+    "foundation.operating": ("OperatorWork",),
+    "foundation.pages": ("ConsolePages", "Download", "Pages", "Receipt", "SeeOther"),
     "foundation.permission": ("ADMINS", "ANYONE", "HOUSE", "MEMBERS", "ONESELF", "OWNERS", "Permission", "Role"),
     "foundation.problems": ("Conflict", "FieldError", "Forbidden", "Invalid", "NotFound", "PlanNeeded", "Problem"),
     "foundation.question": ("Question",),
@@ -79,10 +81,12 @@ __all__ = [
     "JOB_ID",
     "MEMBERS",
     "ONESELF",
+    "ORG_ID",
     "OWNERS",
     "Audited",
     "Call",
     "Conflict",
+    "ConsolePages",
     "ConsumerWork",
     "Details",
     "Domain",
@@ -105,6 +109,7 @@ __all__ = [
     "Meter",
     "NewJob",
     "NotFound",
+    "OperatorWork",
     "OrgWork",
     "Pages",
     "Permission",
@@ -115,6 +120,7 @@ __all__ = [
     "Queue",
     "Quota",
     "Rate",
+    "Receipt",
     "Refusal",
     "Retry",
     "Role",

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tenantry.accounts.domain import domain as accounts
+from tenantry.admin.domain import domain as admin
 from tenantry.api_keys.domain import domain as api_keys
 from tenantry.audit.domain import domain as audit
 from tenantry.billing.domain import domain as billing
@@ -38,7 +39,7 @@ from tenantry.foundation.security.rates.house import HouseRates
 from tenantry.foundation.security.refresh import Refresh
 from tenantry.foundation.security.sealing import Sealer
 from tenantry.foundation.security.secret import Secret
-from tenantry.foundation.security.visits import Visits
+from tenantry.foundation.security.visits import OPERATORS, Visits
 from tenantry.foundation.stillness import keep_still
 from tenantry.orgs.domain import domain as orgs
 from tenantry.plans.domain import domain as plans
@@ -46,7 +47,7 @@ from tenantry.settings import BadSettings, Reading, Settings, plugins_named, rea
 from tenantry.usage.domain import domain as usage
 from tenantry.webhooks.domain import domain as webhooks
 
-DOMAINS = (accounts, orgs, plans, api_keys, usage, flags, billing, webhooks, audit)
+DOMAINS = (accounts, orgs, plans, api_keys, usage, flags, billing, webhooks, audit, admin)
 
 
 def registry(plugins: Iterable[str] | None = None) -> Registry:
@@ -115,6 +116,7 @@ def build_runtime(reading: Reading, registry: Registry) -> Runtime:
         one_time=OneTime(master),
         refresh=Refresh(master),
         visits=Visits(master, clock),
+        operators_visits=Visits(master, clock, OPERATORS),
         buckets=Buckets(master),
         rates=HouseRates(settings, clock),
         keys=KeyRing(database, sealer, issuer=settings.public_url or "tenantry"),

@@ -318,6 +318,48 @@ async def _retry(stage: Stage) -> Asked:
     return person, await person.post(f"{path}/deliveries/{delivery['id']}/retry")
 
 
+async def _operator_login(stage: Stage) -> Asked:
+    operator = await stage.house.operator()
+    body = {"email": operator.email, "password": PASSWORD}
+    return stage.house.client, await stage.house.client.post("/v1/admin/auth/login", body)
+
+
+async def _operator_logout(stage: Stage) -> Asked:
+    operator = await stage.house.operator("viewer")
+    return operator, await operator.post("/v1/admin/auth/logout")
+
+
+async def _end_any_sessions(stage: Stage) -> Asked:
+    operator, person = await stage.house.operator("support"), await stage.house.person()
+    return operator, await operator.delete(f"/v1/admin/users/{person.user_id}/sessions")
+
+
+async def _mail_reset(stage: Stage) -> Asked:
+    operator, person = await stage.house.operator("support"), await stage.house.person()
+    return operator, await operator.post(f"/v1/admin/users/{person.user_id}/password-reset-mail")
+
+
+async def _disable(stage: Stage) -> Asked:
+    operator, person = await stage.house.operator("support"), await stage.house.person()
+    path = f"/v1/admin/users/{person.user_id}/disabling"
+    return operator, await operator.post(path, {"why": "charged back twice"})
+
+
+async def _enable(stage: Stage) -> Asked:
+    operator, answer = await _disable(stage)
+    return operator, await operator.delete(f"/v1/admin/users/{answer.json['id']}/disabling")
+
+
+async def _restrict(stage: Stage) -> Asked:
+    operator, team = await stage.house.operator(), await stage.house.team()
+    return operator, await operator.request("PUT", f"/v1/admin/orgs/{team.org}/restriction", body={})
+
+
+async def _unrestrict(stage: Stage) -> Asked:
+    operator, answer = await _restrict(stage)
+    return operator, await operator.delete(f"/v1/admin/orgs/{answer.json['id']}/restriction")
+
+
 STARTED, ENDED = "accounts:session:started", "accounts:session:ended"
 ALLOWED: dict[str, Case] = {
     "POST /v1/auth/register": ((), _register),
@@ -377,10 +419,22 @@ ALLOWED: dict[str, Case] = {
         _retry,
     ),
     "POST /v1/orgs/{org}/audit-log/export": (("audit:export:asked",), _audit_export),
+    "POST /v1/admin/auth/login": (("admin:session:started",), _operator_login),
+    "POST /v1/admin/auth/logout": (("admin:session:ended",), _operator_logout),
+    "DELETE /v1/admin/users/{user}/sessions": ((ENDED,), _end_any_sessions),
+    "POST /v1/admin/users/{user}/password-reset-mail": (
+        ("accounts:password:reset_asked", "admin:person:sent_reset"),
+        _mail_reset,
+    ),
+    "POST /v1/admin/users/{user}/disabling": ((ENDED, "accounts:person:disabled"), _disable),
+    "DELETE /v1/admin/users/{user}/disabling": (("accounts:person:enabled",), _enable),
+    "PUT /v1/admin/orgs/{org}/restriction": (("orgs:org:restricted",), _restrict),
+    "DELETE /v1/admin/orgs/{org}/restriction": (("orgs:org:unrestricted",), _unrestrict),
 }
 """Of each operation the rows that it leaves, in their order; none where the rule on events says why."""
 WRONG = {
     "POST /v1/auth/login": ("accounts:login:refused", {"email": "nobody@example.com", "password": PASSWORD}),
+    "POST /v1/admin/auth/login": ("accounts:login:refused", {"email": "nobody@example.com", "password": PASSWORD}),
     "POST /v1/auth/reset-password": ("accounts:request:reset_password", None),
     "POST /v1/auth/verify-email": ("accounts:request:verify_email", None),
     "POST /v1/users/me/exports/download": ("accounts:request:take_export", None),
@@ -394,6 +448,7 @@ NEVER_DENIED = {
     "POST /v1/auth/revoke": "answers the same to every token, good or not",
     "POST /v1/auth/refresh": "what is no token of ours never reaches the database; one that was used ends its session",
     "POST /v1/auth/logout": "as a refresh",
+    "POST /v1/admin/auth/logout": "every operator may, and who is none has no credential for it",
     "POST /v1/users/me/exports": "one's own, also while one's account is closed",
 }
 
@@ -420,7 +475,8 @@ async def test_what_is_allowed_leaves_its_rows_and_no_other(stage: Stage, operat
         assert place_of(row)["address"] == "127.0.0.1"
         assert "aiohttp" in place_of(row)["user_agent"]
         if not route.public:
-            assert (row["actor_kind"], row["actor_id"]) == ("person", user_id(asked_by))
+            kind = "operator" if route.of_operators else "person"
+            assert (row["actor_kind"], row["actor_id"]) == (kind, user_id(asked_by))
         if row["action"].startswith(("orgs:", "audit:", "api_keys:", "webhooks:")):
             assert row["org_id"] is not None
 
@@ -442,7 +498,7 @@ async def test_what_is_denied_leaves_one_row(stage: Stage, operation: str) -> No
 
 
 async def _denied(stage: Stage, operation: str, route: Route) -> tuple[Client, Response, str]:
-    """Somebody who may not asks: a member of too low a role, a stranger, or whose account is closed."""
+    """Somebody who may not asks: of too low a role, a stranger, or whose account is closed."""
     ids = {name: kind.text(new_id()) for name, kind in route.ids.items()} | {"org": stage.team.org}
     path = route.path.format(**ids)
     action, body = WRONG.get(operation, (f"{route.tag}:request:{route.handler.__name__}", None))
@@ -451,6 +507,8 @@ async def _denied(stage: Stage, operation: str, route: Route) -> tuple[Client, R
         person = stage.house.client
     elif route.in_org:
         person = stage.team.stranger if "member" in route.requires.roles else stage.team.member
+    elif route.of_operators:
+        person = await stage.house.operator("viewer")
     else:
         assert route.requires == ONESELF
         person = await stage.house.person()

@@ -24,7 +24,7 @@ async def test_a_paid_checkout_puts_the_organization_on_its_plan(shop: Shop) -> 
     assert opened.json["url"].startswith(shop.running.url)
     status, back = await shop.press(opened.json["url"], card="visa")
     assert status == 303
-    assert back == f"{shop.house.origin}/account/orgs/{team.org}/billing?checkout={opened.json['id']}"
+    assert back == f"{shop.house.origin}/console/orgs/{team.org}/billing?checkout={opened.json['id']}"
     # nothing was heard yet, and whoever looks sees it all the same
     shop.stripe.deliveries.switch("drop")
     seen = await team.admin.get(f"{team.path}/billing/checkout/{opened.json['id']}")
@@ -152,7 +152,7 @@ async def test_who_needs_more_is_told_on_which_page_it_is_sold(shop: Shop) -> No
     team = await shop.house.team()
     refused = await team.owner.post(f"{team.path}/invites", {"email": "fourth@example.com", "role": "member"})
     assert (refused.status, refused.code) == (402, "limit_reached")
-    assert refused.json["upgrade_url"] == f"{shop.house.origin}/account/orgs/{team.org}/billing"
+    assert refused.json["upgrade_url"] == f"{shop.house.origin}/console/orgs/{team.org}/billing"
 
 
 async def test_who_was_a_customer_in_the_test_mode_becomes_one_when_real_money_moves(

@@ -144,7 +144,7 @@ class Payer:
 
     @property
     def page(self) -> str:
-        return f"{self.house.origin}/account/orgs/{self.team.org}/billing"
+        return f"{self.house.origin}/console/orgs/{self.team.org}/billing"
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The pages of billing, in a browser without scripts: from the first look to the last."""
+"""Billing in the console, in a browser without scripts: from the first look to the last."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tenantry.testing.stripe.faults import Fault
 
 
 def _place(team: Team) -> str:
-    return f"/account/orgs/{team.org}/billing"
+    return f"/console/orgs/{team.org}/billing"
 
 
 async def _signed_in(house: Installation, person: Client) -> Browser:
@@ -52,7 +52,7 @@ async def test_an_organization_subscribes_and_sees_it_when_it_comes_back(shop: S
     assert (browser.status, browser.path.partition("?")[0]) == (200, _place(team))
     assert "The organization is subscribed." in browser.text
     assert "Acme is on the plan Business. It is paid, and is renewed on" in browser.text
-    assert "99.00 EUR, paid." in browser.text
+    assert "99.00 EUR paid" in browser.text
     assert "Subscribe to" not in browser.sheet.html
 
 
@@ -97,6 +97,14 @@ async def test_where_a_checkout_leads_back_to_opens_nothing_to_whoever_is_not_le
     assert "The organization is subscribed." in browser.text
 
 
+async def test_billing_is_in_the_menu_of_those_who_look_after_it(shop: Shop) -> None:
+    team = await shop.house.team()
+    for person, found in ((team.owner, True), (team.admin, True), (team.member, False)):
+        browser = await _signed_in(shop.house, person)
+        await browser.visit(f"/console/orgs/{team.org}")
+        assert (browser.sheet.links.get("Billing") == _place(team)) is found
+
+
 async def test_members_may_press_no_button_either(shop: Shop) -> None:
     team = await shop.house.team()
     browser = await _at(shop, team)
@@ -115,7 +123,7 @@ async def test_a_page_of_another_site_presses_no_button(shop: Shop) -> None:
     cookie = "; ".join(f"{name}={text}" for name, text in browser.cookies.items())
     headers = {"origin": "https://evil.example", "cookie": cookie, "content-type": "application/x-www-form-urlencoded"}
     data = b"act=subscribe&plan=business"
-    answer = await shop.house.client.request("POST", _place(team), data=data, headers=headers)
+    answer = await shop.house.client.request("POST", f"{_place(team)}/decision", data=data, headers=headers)
     assert answer.status == 403
     assert shop.at_stripe("checkout.session") == []
 
@@ -169,8 +177,11 @@ async def test_seats_are_bought_on_the_page_and_too_few_are_refused_there(shop: 
     team = await shop.house.team()
     browser = await _at(shop, team)
     await browser.submit(button="Subscribe to Team by the month", seats="2")
-    assert (browser.status, browser.path) == (422, _place(team))
+    assert (browser.status, browser.path) == (422, f"{_place(team)}/decision")
     assert "3 to 50" in browser.text
+    refused = next(one for one in browser.sheet.forms if "Subscribe to Team by the month" in one.text)
+    assert refused.fields["seats"] == "2", "what was entered is still there"
+    assert browser.sheet.html.count('id="seats"') == browser.sheet.html.count('id="seats-fault"') == 1
     await browser.submit(button="Subscribe to Team by the month", seats="4")
     await shop.press(browser.path, card="visa")
     await browser.visit(_place(team))
@@ -179,7 +190,7 @@ async def test_seats_are_bought_on_the_page_and_too_few_are_refused_there(shop: 
     assert "3 of 4 bought seats are taken" in browser.text
     assert "The trial ends on" in browser.text
     await browser.submit(button="Look at the new price", seats="2")
-    assert (browser.status, browser.path) == (422, _place(team))
+    assert (browser.status, browser.path) == (422, f"{_place(team)}/decision")
     await browser.submit(button="Look at the new price", seats="6")
     assert "6 seats" in browser.text
     await browser.submit(button="Change")
@@ -244,7 +255,7 @@ async def test_where_stripe_does_not_answer_the_page_says_so_and_shows_what_is_k
     assert "Stripe does not answer just now." in browser.text
     assert "Acme is on the plan Free." in browser.text
     await browser.submit(button="Subscribe to Business by the year")
-    assert (browser.status, browser.path) == (503, _place(team))
+    assert (browser.status, browser.path) == (503, f"{_place(team)}/decision")
 
 
 async def test_where_nothing_is_sold_there_is_no_button(house: Installation) -> None:
@@ -263,7 +274,7 @@ async def test_nothing_that_is_no_organization_has_a_page(house: Installation) -
     team = await house.team()
     browser = await _signed_in(house, team.owner)
     for org in ("org_nonsense", team.owner.user_id, team.org.upper()):
-        await browser.visit(f"/account/orgs/{org}/billing")
+        await browser.visit(f"/console/orgs/{org}/billing")
         assert browser.status == 404
 
 

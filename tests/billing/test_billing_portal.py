@@ -23,7 +23,7 @@ async def test_a_customer_is_led_to_pages_of_their_own_and_back_to_ours(shop: Sh
     [session] = shop.at_stripe("billing_portal.session")
     assert answer.json == {"url": session["url"]}
     assert session["customer"] == await shop.customer_of(team)
-    assert session["return_url"] == f"{shop.house.origin}/account/orgs/{team.org}/billing"
+    assert session["return_url"] == f"{shop.house.origin}/console/orgs/{team.org}/billing"
     [row] = await shop.house.rows("select * from tenantry.audit_log where action = 'billing:portal:opened'")
     assert row["actor_id"] is not None
 

@@ -88,6 +88,8 @@ class Pocket:
             "accounts.revoke": lambda *_: {"token": self._sign_in()["refresh_token"]},
             "accounts.change_me": lambda body, _: {"timezone": "Europe/London"} if "timezone" in body else {},
             "accounts.forgot_password": lambda *_: {"email": self._person.email},
+            "admin.operator_login": lambda *_: {"email": self._operator.email, "password": PASSWORD},
+            "admin.disable_any_user": lambda body, _: {"why": "fuzz"} | ({"until": None} if "until" in body else {}),
         }
         # these change who somebody is or what they may do: each request is made by a person of its own
         self._changing: dict[str, Callable[[Mapping[str, Any], Tokens], Members]] = {
@@ -153,6 +155,21 @@ class Pocket:
                     "replay_deliveries",
                 )
             }
+            | {
+                f"admin.{name}": lambda _: {"user": str(self._looked_at["user"]["id"])}
+                for name in (
+                    "any_user",
+                    "any_sessions",
+                    "end_any_sessions",
+                    "mail_password_reset",
+                    "disable_any_user",
+                    "enable_any_user",
+                )
+            }
+            | {
+                f"admin.{name}": lambda _: {"org": self._org_looked_at}
+                for name in ("any_org", "restrict_any_org", "unrestrict_any_org")
+            }
             | {f"webhooks.{name}": self._with_delivery for name in ("delivery", "retry_delivery")}
             | {f"webhooks.{name}": lambda who: {"org": self._org(who)} for name in ("endpoints", "create_endpoint")}
             | {
@@ -177,7 +194,12 @@ class Pocket:
         )
 
     def visitor(self, operation: str) -> Tokens:
-        """Tokens of a new device, so that a request that signs out spoils no other; of a new person where need be."""
+        """Tokens of a new device, so that a request that signs out spoils no other; of a new person where need be.
+
+        An operator's for what is theirs.
+        """
+        if operation.startswith("admin."):
+            return dict(self._post("/v1/admin/auth/login", {"email": self._operator.email, "password": PASSWORD}).json)
         alone = operation in self._changing or operation.startswith(
             ("orgs.", "audit.", "plans.", "billing.", "api_keys.", "usage.", "flags.", "webhooks.")
         )
@@ -201,6 +223,21 @@ class Pocket:
     def _fellow(self) -> Client:
         """Somebody to have beside oneself in an organization."""
         return self._wait(self._house.person("fellow@example.com"))
+
+    @cached_property
+    def _operator(self) -> Client:
+        """Somebody who runs the house, and whom no request is about."""
+        return self._wait(self._house.operator())
+
+    @cached_property
+    def _looked_at(self) -> Tokens:
+        """Whom operators look at, keep out and let in."""
+        return self._join()
+
+    @cached_property
+    def _org_looked_at(self) -> str:
+        """What they look at and restrict."""
+        return self._org(self._join())
 
     def _session(self) -> str:
         claim = self._house.runtime.refresh.read(self._sign_in()["refresh_token"])

@@ -141,6 +141,15 @@ UNSPEAKABLE = {
     ("billing.change", "invalid body.seats"): "the same",
     ("billing.preview", "invalid body.seats"): "the same",
     ("billing.open_checkout", "invalid body.seats"): "the same",
+    ("admin.operator_login", "invalid body.email"): "an address has more rules than its format",
+    ("admin.operator_login", "invalid_credentials"): "which credentials exist",
+    ("admin.operator_login", "too_many_guesses"): "how often a password was wrong before",
+    ("admin.any_users", "bad_cursor"): "which cursors exist",
+    ("admin.any_orgs", "bad_cursor"): "the same",
+    ("admin.any_sessions", "bad_cursor"): "the same",
+    ("admin.disable_any_user", "invalid body.why"): "that it is one line which anybody can read",
+    ("admin.disable_any_user", "invalid body.until"): "that it is not over, and in the calendar",
+    ("admin.restrict_any_org", "invalid body.restricted_from"): "an offset may lead out of the calendar",
 }
 ASK_STRIPE = tuple(name for name, code in UNSPEAKABLE if code == "billing_off" and name != "billing.take_notice")
 # what no request by hand can succeed at here
@@ -289,7 +298,10 @@ def _closed_to(house: Installation, role: str) -> set[tuple[str, str]]:
 
 
 def _of_rows(house: Installation) -> set[tuple[str, str]]:
-    of_orgs = {route.name for route in house.registry.routes if route.in_org or route.name.startswith("orgs.")}
+    of_rows = (route for route in house.registry.routes if route.in_org or route.of_operators)
+    of_orgs = {route.name for route in of_rows} | {
+        route.name for route in house.registry.routes if route.name.startswith("orgs.")
+    }
     return {(name, code) for name in of_orgs for code in OF_ROWS}
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import structlog
 from misbehaving import domain as misbehaving
-from operations import Asking
+from operations import Asking, Both
 
 from tables import row_counts
 from tenantry.assemble import DOMAINS
@@ -22,9 +22,10 @@ from tenantry.testing import Client, Installation, installed
 
 
 @pytest.fixture(scope="module")
-async def ada(house: Installation) -> Client:
-    """A person in that house."""
-    return await house.person()
+async def ada(house: Installation) -> Both:
+    """A person in that house, who is one of its operators."""
+    person = await house.person()
+    return Both(person, await house.operator(person=person))
 
 
 @pytest.fixture(scope="module")

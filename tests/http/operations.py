@@ -18,6 +18,24 @@ def path_of(route: Route) -> str:
     return path
 
 
+class Both(Client):
+    """A person who is an operator too, and asks as such for what is operators'."""
+
+    def __init__(self, person: Client, operator: Client) -> None:
+        super().__init__(person._http, person.origin, tokens=person.tokens)
+        self._operator = operator
+
+    def bearer(self, route: Route) -> bytes:
+        """The header with the token that an operation takes."""
+        tokens = self._operator.tokens if route.of_operators else self.tokens
+        return b"Authorization: Bearer " + tokens["access_token"].encode()
+
+    async def request(self, method: str, path: str, **rest: Any) -> Response:
+        if path.startswith("/v1/admin/"):
+            return await self._operator.request(method, path, **rest)
+        return await super().request(method, path, **rest)
+
+
 class Asking:
     """Asks one operation after another, and holds every answer to what is promised of refusals."""
 

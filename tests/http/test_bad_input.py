@@ -12,11 +12,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from operations import Asking, path_of
+from operations import Asking, Both, path_of
 from raw_http import ask, send
 
 from tenantry.foundation.routes import Route
-from tenantry.testing import Client, Installation
+from tenantry.testing import Installation
 
 JSON = {"content-type": "application/json"}
 MEGABYTE = 1024 * 1024
@@ -201,12 +201,11 @@ async def test_json_is_json_in_every_spelling(house: Installation, spelling: str
 
 
 @pytest.mark.usefixtures("nothing_changes")
-async def test_a_body_over_a_megabyte_is_refused_by_length_and_by_count(house: Installation, ada: Client) -> None:
-    bearer = b"Authorization: Bearer " + ada.tokens["access_token"].encode()
+async def test_a_body_over_a_megabyte_is_refused_by_length_and_by_count(house: Installation, ada: Both) -> None:
     kind = b"Content-Type: application/json"
     chunk = b"%x\r\n" % 65536 + b" " * 65536 + b"\r\n"
     for route in _writing(house):
-        target = path_of(route).encode()
+        target, bearer = path_of(route).encode(), ada.bearer(route)
         by_length = await ask(
             house.origin,
             route.method.encode(),

@@ -54,6 +54,8 @@ async def test_what_is_guarded_says_so_and_what_is_public_too(house: Installatio
         security = document["paths"][route.path][route.method.lower()]["security"]
         if route.public:
             assert security == []
+        elif route.of_operators:
+            assert security == [{"operator": []}, {"operatorCookie": []}]
         else:
             assert security == [{"bearer": []}, {"cookie": []}]
 

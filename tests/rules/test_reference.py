@@ -11,6 +11,7 @@ import pytest
 from rules.source import ROOT
 from tenantry.foundation.action import Verb, every_verb
 from tenantry.foundation.domain import Registry
+from tenantry.plans.models import Plan
 from tenantry.settings import Settings, variable
 
 COMMITTED = ROOT / "docs" / "reference"
@@ -27,7 +28,7 @@ def test_the_reference_is_what_the_code_says(tmp_path: Path) -> None:
     assert _pages(COMMITTED) == _pages(tmp_path), "run: .venv/bin/tenantry reference docs/reference"
 
 
-REGISTERED = ["settings", "routes", "events", "problems", "permissions", "jobs", "commands", "hooks"]
+REGISTERED = ["settings", "routes", "events", "problems", "permissions", "jobs", "commands", "hooks", "plans"]
 
 
 @pytest.mark.parametrize("page", REGISTERED)
@@ -42,6 +43,7 @@ def test_everything_that_is_registered_is_in_the_reference(page: str, registry: 
         "jobs": [handler.kind for handler in registry.handlers],
         "commands": [f"tenantry {one.group} {one.name}" for one in registry.commands],
         "hooks": [asked.name for domain in registry.domains for asked in domain.answers],
+        "plans": [quota.limit for quota in registry.quotas] + [f"plans[].{key}" for key in Plan.__struct_fields__],
     }
     text = (COMMITTED / f"{page}.md").read_text(encoding="utf-8")
     assert names[page]

@@ -23,6 +23,7 @@ PUBLIC = {
     "POST /v1/auth/verify-email": "the mailed token and a proof are the credential",
     "POST /v1/auth/resend": "answers the same to everybody",
     "POST /v1/auth/login": "signs in",
+    "POST /v1/admin/auth/login": "signs an operator in",
     "POST /v1/auth/refresh": "the refresh token is the credential",
     "POST /v1/auth/logout": "the refresh token may be the credential",
     "POST /v1/auth/forgot-password": "answers the same to everybody",

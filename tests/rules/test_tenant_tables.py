@@ -125,7 +125,8 @@ async def test_no_organization_can_go_and_leave_rows_of_its_own_behind(owner: as
     logs, queue = {"events", "audit_log", "details"}, {"jobs", "job_runs", "dead_letters", "job_reports"}
     usage = {"usage_events", "usage_keys"}
     webhooks = {"webhook_messages", "webhook_due", "webhook_deliveries", "webhook_attempts"}
-    assert {row["relname"] for row in free} <= logs | queue | usage | webhooks
+    insights = {"insight_orgs", "insight_movements", "insight_subscriptions"}
+    assert {row["relname"] for row in free} <= logs | queue | usage | webhooks | insights
 
 
 # whoever shows a key's secret may read which organization it is of, and is told so by a 404 and not by a 401

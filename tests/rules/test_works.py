@@ -26,6 +26,10 @@ OPENS_TRANSACTIONS = {
 }
 ACTS_AS_THE_HOUSE = {
     "tenantry.foundation.work": "what a rolled back work leaves behind",
+    "tenantry.foundation.operating": "an operator looks after everybody, by a role that is asked for first",
+    "tenantry.admin.cli.insights": "figures are of everybody together",
+    "tenantry.admin.cli.operators": "whoever reaches the machine says who operates it",
+    "tenantry.admin.exchanges": "nobody is signed in yet",
     "tenantry.foundation.jobs.run": "a job has no person behind it",
     "tenantry.foundation.jobs.lease": "claims, leases and endings of jobs are the house's own",
     "tenantry.foundation.events.consumer": "a consumer reads what happened to everybody",
@@ -83,7 +87,8 @@ ACTS_AS_THE_HOUSE = {
     "tenantry.accounts.exchanges.registration": "nobody is signed in yet",
     "tenantry.foundation.security.resealing": "what is sealed may be anybody's",
     "tenantry.entrypoints.cli.tokens": "signing keys belong to the house",
-    "tenantry.orgs.cli": "an operator looks at anybody's organization",
+    "tenantry.orgs.cli.looking": "an operator looks at anybody's organization",
+    "tenantry.orgs.cli.demo": "a demo belongs to nobody who could make it",
     "tenantry.entrypoints.cli.shell": "an operator does what no command does, and each time says why",
     "tenantry.entrypoints.cli.jobs": "an operator looks after everybody's jobs",
     "tenantry.entrypoints.cli.fold": "an operator looks at any organization's past, of one that is closed too",

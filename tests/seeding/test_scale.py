@@ -18,13 +18,13 @@ import pytest
 
 from commands import run
 from tenantry.accounts import actions as accounts
-from tenantry.accounts.cli import DEMO, DEMO_PASSWORD
 from tenantry.foundation.call import Actor, Call
 from tenantry.foundation.crowd import DAYS, MOST_PEOPLE, Crowd
 from tenantry.foundation.data.ids import ORG_ID
 from tenantry.foundation.domain import Registry
 from tenantry.foundation.events.folding import fold
 from tenantry.foundation.problems import Forbidden
+from tenantry.foundation.story import DEMO, DEMO_PASSWORD
 from tenantry.foundation.work import PersonWork, SystemWork
 from tenantry.orgs import actions as orgs
 from tenantry.testing import Client, Databases, HandClock, Installation, installed
@@ -249,13 +249,6 @@ async def test_an_organization_whose_founder_is_gone_is_not_made_again_without_o
     before = await rows(installation)
     await scaled(installation, "12")
     assert await rows(installation) == before
-
-
-async def test_the_small_demo_is_as_it_was(installation: Installation) -> None:
-    done = await seed(installation)
-    assert done.stdout == f"sign in as {DEMO} with the password: {DEMO_PASSWORD}\n"
-    assert [row["email"] for row in await installation.rows("select email from tenantry.users")] == [DEMO]
-    assert not await installation.rows("select from tenantry.orgs")
 
 
 async def test_it_is_refused_outside_development(installation: Installation) -> None:

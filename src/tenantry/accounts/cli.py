@@ -17,10 +17,8 @@ from tenantry.foundation.data.ids import USER_ID
 from tenantry.foundation.instants import read_instant
 from tenantry.foundation.net.address import read_address
 from tenantry.foundation.problems import NotFound
+from tenantry.foundation.story import DAYS, DEMO, DEMO_PASSWORD, Story
 from tenantry.foundation.work import SystemWork
-
-DEMO = "demo@example.com"
-DEMO_PASSWORD = "a demo is not a secret"  # noqa: S105  (printed, and refused outside development)
 
 
 async def seed(call: Call) -> list[str]:
@@ -29,7 +27,8 @@ async def seed(call: Call) -> list[str]:
     async with SystemWork(call, reason="the demo belongs to nobody yet") as work:
         known = await queries.address_of_account(work, email_key=address.key)
     if known is None:
-        await exchanges.add_person(call, address=address, name="Demo Person", password=DEMO_PASSWORD)
+        with Story(call.runtime).days_ago(DAYS):
+            await exchanges.add_person(call, address=address, name="Demo Person", password=DEMO_PASSWORD)
     return [f"sign in as {DEMO} with the password: {DEMO_PASSWORD}"]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from tenantry.foundation.problems import Conflict, FieldError, Forbidden, Invalid, Problem, TooMany, Unauthenticated
+from tenantry.foundation.problems import Conflict, FieldError, Invalid, Problem, TooMany, Unauthenticated
 
 
 class InvalidCredentials(Unauthenticated):
@@ -58,12 +58,6 @@ class TooManyGuesses(TooMany):
     """Too many wrong passwords were tried at this account; wait, then try again."""
 
     code = "too_many_guesses"
-
-
-class ProofNeeded(Forbidden):
-    """This needs your password, or a sign-in less than 15 minutes ago."""
-
-    code = "proof_needed"
 
 
 class Blocker(msgspec.Struct, frozen=True):

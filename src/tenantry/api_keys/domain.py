@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tenantry.accounts import actions as accounts
-from tenantry.api_keys import actions, cli, events, history, http, jobs, permissions, problems
+from tenantry.api_keys import actions, cli, console, events, history, http, jobs, permissions, problems
 from tenantry.foundation.domain import Domain
 
 domain = Domain(
@@ -13,6 +13,7 @@ domain = Domain(
     problems=problems,
     permissions=permissions.ALL,
     routes=http.routes,
+    console=console.pages,
     jobs=jobs,
     commands=cli.commands,
     tables=actions.TABLES,

@@ -54,6 +54,13 @@ class Key(msgspec.Struct, frozen=True):
     version: int
 
 
+class Maker(msgspec.Struct, frozen=True):
+    """Who made an API key."""
+
+    id: UUID
+    name: str
+
+
 class AnyKey(Key, frozen=True):
     """An API key with the organization that it is of, as an operator sees it."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tenantry.audit import actions, cli, events, http, jobs, permissions, problems
+from tenantry.audit import actions, cli, console, events, http, jobs, permissions, problems
 from tenantry.audit.settings import AuditSettings
 from tenantry.foundation.domain import Domain
 
@@ -14,6 +14,7 @@ domain = Domain(
     permissions=permissions.ALL,
     settings=AuditSettings,
     routes=http.routes,
+    console=console.pages,
     jobs=jobs,
     commands=cli.commands,
     tables=actions.TABLES,

@@ -10,7 +10,7 @@ from uuid import UUID
 from msgspec import UNSET, Meta, UnsetType, field
 
 from tenantry.audit import actions, exchanges
-from tenantry.audit.models import AUDIT_ID, EXPORT_LIFE, LINK_ID, Entry, Filters, Format, Outcome, shown
+from tenantry.audit.models import AUDIT_ID, EXPORT_LIFE, LINK_ID, MEDIA_TYPES, Entry, Filters, Format, Outcome, shown
 from tenantry.audit.permissions import AUDIT_READ
 from tenantry.audit.problems import AuditExportTooLarge, ExportGone, TooManyAuditExports
 from tenantry.foundation.call import Call
@@ -41,7 +41,6 @@ Prefix = Annotated[
 Since = Annotated[datetime, Meta(tz=True, description="Only what happened at this moment or later.")]
 Until = Annotated[datetime, Meta(tz=True, description="Only what happened before this moment.")]
 LinkToken = Annotated[str, Meta(max_length=100, description="As the link has it.")]
-KINDS = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}
 ENTRY = {
     "id": "evt_01jd4w2q8nf6v9m3x5c7b1r0kt",
     "at": "2026-01-02T03:04:05Z",
@@ -173,7 +172,7 @@ async def take_audit_export(call: Call, query: AuditExportQuery) -> Download:
     org = call.actor.org
     file = await exchanges.take_file(call, token=query.token)
     name = f"audit-log-{ORG_ID.text(org)}.{file.format}" if org else f"audit-log.{file.format}"
-    return Download(name, KINDS[file.format], file.content)
+    return Download(name, MEDIA_TYPES[file.format], file.content)
 
 
 def _filters(asked: AuditQuery | NewAuditExport, at: str) -> Filters:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from operator import attrgetter
 from pathlib import Path
 
-from tenantry.billing import actions, cli, events, http, jobs, pages, permissions, problems, queries
+from tenantry.billing import actions, cli, console, events, http, jobs, permissions, problems, queries
 from tenantry.billing.settings import BillingSettings
 from tenantry.billing.stripe.checkup import check_stripe
 from tenantry.foundation.domain import Domain
@@ -21,7 +21,7 @@ domain = Domain(
     permissions=permissions.ALL,
     settings=BillingSettings,
     routes=http.routes,
-    pages=pages.pages,
+    console=console.pages,
     jobs=jobs,
     is_on=attrgetter("on"),
     letters=Path(__file__).parent / "letters",

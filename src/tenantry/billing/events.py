@@ -54,6 +54,9 @@ class SubscriptionStarted(Event, frozen=True):
     quantity: int
     period_end: datetime | None
     trial_end: datetime | None
+    interval: str | None = None
+    currency: str | None = None
+    unit_amount: int | None = None
 
 
 class SubscriptionChanged(Event, frozen=True):
@@ -80,6 +83,9 @@ class SubscriptionChanged(Event, frozen=True):
     cancel_at_period_end: bool
     past_due_since: datetime | None
     collection_paused: bool
+    interval: str | None = None
+    currency: str | None = None
+    unit_amount: int | None = None
 
 
 class SubscriptionEnded(Event, frozen=True):

@@ -39,7 +39,7 @@ class BillingSettings(msgspec.Struct, frozen=True, kw_only=True):
     link_billing: Annotated[
         str,
         says(
-            "The page where an organization pays, with `{org}`. Default: our `/account/orgs/{org}/billing` page.",
+            "The page where an organization pays, with `{org}`. Default: our `/console/orgs/{org}/billing` page.",
             pattern=PAGE,
         ),
     ] = ""
@@ -120,5 +120,5 @@ def _listed(secrets: Secret[str]) -> list[str]:
 
 def billing_page(runtime: Runtime, org_id: UUID) -> str:
     """Where an organization sees what it pays for, and pays."""
-    template = runtime.section(BillingSettings).link_billing or f"{runtime.origin}/account/orgs/{{org}}/billing"
+    template = runtime.section(BillingSettings).link_billing or f"{runtime.origin}/console/orgs/{{org}}/billing"
     return template.replace("{org}", ORG_ID.text(org_id))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tenantry.flags import actions, cli, events, history, http, permissions, problems
+from tenantry.flags import actions, cli, console, events, history, http, permissions, problems
 from tenantry.foundation.domain import Domain
 
 domain = Domain(
@@ -12,6 +12,7 @@ domain = Domain(
     problems=problems,
     permissions=permissions.ALL,
     routes=http.routes,
+    console=console.pages,
     commands=cli.commands,
     tables=actions.TABLES,
     folds=history.FOLDS,

@@ -7,10 +7,11 @@ from uuid import UUID
 
 import msgspec
 
-from tenantry.foundation.permission import ANYONE, HOUSE, ONESELF, Permission, Role
+from tenantry.foundation.permission import ANYONE, HOUSE, ONESELF, OperatorRole, Permission, Role
 from tenantry.foundation.runtime import Runtime
 
 HOUSE_ACTORS = frozenset(("cli", "job"))
+OPERATOR = "operator"
 _text = msgspec.json.Encoder().encode
 
 
@@ -18,7 +19,8 @@ class Actor(msgspec.Struct, frozen=True, omit_defaults=True):
     """Who acts: a person by a session, an API key, the house itself, or nobody yet; in an org, with which role there.
 
     Written beside every event. A key acts on behalf of whoever made it, with the rights that are in its scopes and
-    that the role holds.
+    that the role holds. An operator is a person who runs the installation, by a session of its own kind; `operates`
+    is their role, once it is known that they are let in.
     """
 
     kind: str
@@ -30,19 +32,23 @@ class Actor(msgspec.Struct, frozen=True, omit_defaults=True):
     on_behalf_of: UUID | None = None
     key: UUID | None = None
     scopes: frozenset[str] | None = None
+    operates: OperatorRole | None = None
 
     def may(self, permission: Permission) -> bool:
         """Whether the right goes with being this actor: nobody's, a person's, a role's in its org, or the house's."""
         if permission == HOUSE:
-            return self.kind in HOUSE_ACTORS
+            return self.kind in HOUSE_ACTORS or self.operates is not None
+        if permission.operators:
+            return self.operates in permission.operators
         if permission.roles:
             return self.role in permission.roles and (self.scopes is None or within_scopes(permission, self.scopes))
-        return permission == ANYONE or (permission == ONESELF and self.person is not None)
+        return permission == ANYONE or (permission == ONESELF and self.person is not None and self.kind != OPERATOR)
 
     def json(self) -> str:
         """The form it is written in beside an event."""
         # which rights somebody had is no part of who they are
-        return _text(self if self.scopes is None else msgspec.structs.replace(self, scopes=None)).decode()
+        bare = self.scopes is None and self.operates is None
+        return _text(self if bare else msgspec.structs.replace(self, scopes=None, operates=None)).decode()
 
     def fields(self) -> dict[str, Any]:
         """What of it goes into a log line."""
@@ -90,6 +96,11 @@ class Call(msgspec.Struct, frozen=True):
     def by_key(self, key_id: UUID, created_by: UUID, scopes: frozenset[str], role: Role | None = None) -> Call:
         """The same call, now that it is known which key of whom acts, with which rights."""
         actor = msgspec.structs.replace(self.actor, key=key_id, on_behalf_of=created_by, scopes=scopes, role=role)
+        return msgspec.structs.replace(self, actor=actor)
+
+    def operating(self, role: OperatorRole) -> Call:
+        """The same call, now that it is known that an operator acts, and in which role."""
+        actor = msgspec.structs.replace(self.actor, operates=role)
         return msgspec.structs.replace(self, actor=actor)
 
     def log_fields(self) -> dict[str, Any]:

@@ -42,6 +42,7 @@ from tenantry.foundation.quota import Quota
 from tenantry.foundation.routes import Route, Routes
 from tenantry.foundation.security import keyring
 from tenantry.foundation.security.sealed import SealedColumn
+from tenantry.foundation.story import Story
 from tenantry.foundation.work import SystemWork
 from tenantry.settings import Settings
 
@@ -53,8 +54,9 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
     """The table of contents of a domain.
 
     The last three are for plugins: the oldest core they work with, their own revisions, and what they wrap. `is_on`
-    judges the domain's settings: while it is off nothing of it listens to events. `seed` makes its part of the demo,
-    `scale` the rows of some organizations of a large one, and says how many of what it added.
+    judges the domain's settings: while it is off nothing of it listens to events. `seed` makes its part of every demo,
+    `story` what has happened in the small one, `scale` the rows of some organizations of a large one; the first two say
+    what is good to know about it, the last how many of what it added.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
     is_on: Callable[[Any], bool] | None = None
     letters: Path | None = None
     seed: Callable[[Call], Awaitable[list[str]]] | None = None
+    story: Callable[[Call, Story], Awaitable[list[str]]] | None = None
     scale: Callable[[SystemWork, Sequence[Company]], Awaitable[Mapping[str, int]]] | None = None
     commands: tuple[Command, ...] = ()
     checkups: tuple[Checkup, ...] = ()

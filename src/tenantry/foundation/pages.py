@@ -29,10 +29,11 @@ Handler = TypeVar("Handler", bound=Callable[..., Awaitable[Any]])
 
 
 class SeeOther(msgspec.Struct, frozen=True):
-    """Done, and the browser goes on to another page; `visit` signs it in, an empty one out."""
+    """Done, and the browser goes on to another page; `visit` signs it in, an empty one out, `of_operators` as one."""
 
     to: str
     visit: str | None = None
+    of_operators: bool = False
 
 
 class Receipt(msgspec.Struct, frozen=True):

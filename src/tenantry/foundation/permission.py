@@ -12,18 +12,24 @@ ROLES: tuple[Role, ...] = ("member", "admin", "owner")
 OWNERS: tuple[Role, ...] = ROLES[2:]
 ADMINS: tuple[Role, ...] = ROLES[1:]
 MEMBERS: tuple[Role, ...] = ROLES
+OperatorRole = Literal["viewer", "support", "admin"]
+OPERATORS: tuple[OperatorRole, ...] = ("viewer", "support", "admin")
+"""The roles of those who run the installation, the lowest first; each may do all that those before it may."""
 
 
 class Permission(msgspec.Struct, frozen=True):
     """The right to use a verb: a stable name, what it allows, in a sentence, and which roles hold it in their org.
 
-    `by_key`: whether an API key may hold it, too, as a scope of the same name.
+    `by_key`: whether an API key may hold it, too, as a scope of the same name. `operators` are those who hold it
+    beyond organizations; `recent`: only for a while after they signed in.
     """
 
     name: str
     allows: str
     roles: tuple[Role, ...] = ()
     by_key: bool = True
+    operators: tuple[OperatorRole, ...] = ()
+    recent: bool = False
 
 
 ANYONE = Permission("anyone", "Open to everybody, signed in or not.")

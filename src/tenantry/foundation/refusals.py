@@ -44,6 +44,12 @@ class AccountClosed(Forbidden):
     code = "account_closed"
 
 
+class ProofNeeded(Forbidden):
+    """This needs your password, or a sign-in less than 15 minutes ago."""
+
+    code = "proof_needed"
+
+
 class OrgClosed(Forbidden):
     """This organization is closed; until it is purged, its owners can open it again."""
 

@@ -12,8 +12,10 @@ import msgspec
 from tenantry.foundation.action import Refusal
 from tenantry.foundation.call import Call
 from tenantry.foundation.data.ids import ORG_ID, IdKind
+from tenantry.foundation.operating import OperatorWork
 from tenantry.foundation.permission import ANYONE, Permission
 from tenantry.foundation.problems import REFUSES, Problem
+from tenantry.foundation.refusals import ProofNeeded
 from tenantry.foundation.security.limits import Limit, RateLimited
 from tenantry.foundation.streams import Streamed, StreamsFull, TooManyStreams
 from tenantry.foundation.work import OrgWork, PersonWork
@@ -49,7 +51,7 @@ class Route(msgspec.Struct, frozen=True):
     example: Any
     answer_example: Any
     ids: Mapping[str, IdKind]
-    work: type[PersonWork | OrgWork] | None
+    work: type[PersonWork | OrgWork | OperatorWork] | None
     body: type[msgspec.Struct] | None
     query: type[msgspec.Struct] | None
     takes: tuple[str, ...]
@@ -73,7 +75,12 @@ class Route(msgspec.Struct, frozen=True):
     @property
     def in_org(self) -> bool:
         """Whether it is asked in an organization, the one that its path names."""
-        return "org" in self.ids
+        return "org" in self.ids and not self.of_operators
+
+    @property
+    def of_operators(self) -> bool:
+        """Whether it is for those who run the installation, by credentials of their own."""
+        return bool(self.requires.operators)
 
     @property
     def reads(self) -> bool:
@@ -88,7 +95,7 @@ class Route(msgspec.Struct, frozen=True):
     @property
     def heeds_keys(self) -> bool:
         """Whether it is done once under an idempotency key: what changes something, for a caller who is known."""
-        return not (self.reads or self.public or self.path.startswith("/v1/auth/"))
+        return not (self.reads or self.public or self.of_operators or self.path.startswith("/v1/auth/"))
 
     @property
     def sentence(self) -> str:
@@ -173,7 +180,8 @@ class Routes:
 def route_of(handler: Callable[..., Awaitable[Any]], *, limits: tuple[Limit, ...], **declared: Any) -> Route:
     """The operation that a handler and what is declared of it make; its signature says what it takes and gives.
 
-    A path with `{org}` is asked in that organization: the handler takes an OrgWork, or a Call that acts there.
+    A path with `{org}` is asked in that organization: the handler takes an OrgWork, or a Call that acts there. What
+    operators may do takes an OperatorWork, or a Call, and is asked in no organization, whichever its path names.
     """
     if "{org}" in declared["path"]:
         declared["ids"] = {"org": ORG_ID} | declared["ids"]
@@ -185,8 +193,13 @@ def route_of(handler: Callable[..., Awaitable[Any]], *, limits: tuple[Limit, ...
         raise TypeError(f"{handler.__qualname__}: what it gives as Answered, and with which status, belong together")
     declared["problems"] = (*declared["problems"], *getattr(handler, REFUSES, ()))
     _check_limits(limits, body)
-    if opens is not None and issubclass(opens, OrgWork) is not ("org" in declared["ids"]):
+    of_operators = bool(declared["requires"].operators)
+    if opens is not None and issubclass(opens, OperatorWork) is not of_operators:
+        raise TypeError(f"{handler.__qualname__}: an OperatorWork belongs to a permission of operators, and it to that")
+    if opens is not None and issubclass(opens, OrgWork) is not ("org" in declared["ids"] and not of_operators):
         raise TypeError(f"{handler.__qualname__}: an OrgWork belongs to a path with an organization, and it to that")
+    if declared["requires"].recent:
+        declared["problems"] = (*declared["problems"], ProofNeeded)
     if limits:
         declared["problems"] = (*declared["problems"], RateLimited)
     return Route(
@@ -199,8 +212,8 @@ def _read_signature(handler: Callable[..., Any]) -> tuple[Any, Any, Any, tuple[s
     hints = get_type_hints(handler)
     names = tuple(inspect.signature(handler).parameters)
     opens = hints[names[0]]
-    if opens is not Call and not issubclass(opens, PersonWork | OrgWork):
-        raise TypeError(f"{handler.__qualname__}: the first parameter is a PersonWork, an OrgWork or a Call")
+    if opens is not Call and not issubclass(opens, PersonWork | OrgWork | OperatorWork):
+        raise TypeError(f"{handler.__qualname__}: the first parameter is the work of somebody in particular, or a Call")
     body = hints.get("body", hints.get("form"))
     return None if opens is Call else opens, body, hints.get("query"), names[1:], *_shape(hints["return"])
 

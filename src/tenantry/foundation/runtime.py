@@ -54,6 +54,7 @@ class Runtime(msgspec.Struct, frozen=True):
     one_time: OneTime
     refresh: Refresh
     visits: Visits
+    operators_visits: Visits
     buckets: Buckets
     rates: HouseRates
     keys: KeyRing

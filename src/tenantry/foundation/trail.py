@@ -12,7 +12,7 @@ from uuid import UUID
 
 import msgspec
 
-from tenantry.foundation.call import Call
+from tenantry.foundation.call import OPERATOR, Call
 from tenantry.foundation.events.details import Details
 from tenantry.foundation.events.event import Audited, Event
 
@@ -70,7 +70,7 @@ def noted_row(
 def acting(call: Call) -> tuple[str, UUID | None, str | None, UUID | None, UUID | None]:
     """Who acts, as columns: kind, person, name, session, and on whose behalf the house does."""
     actor = call.actor
-    if actor.kind == "person":
+    if actor.kind in ("person", OPERATOR):
         return actor.kind, actor.person, actor.name, actor.session, actor.on_behalf_of
     if actor.key is not None:
         return actor.kind, actor.key, actor.name, None, actor.on_behalf_of

@@ -122,7 +122,14 @@ def _every_fault(body: bytes, kind: type[msgspec.Struct], first: msgspec.Validat
     return tuple(_field_faults(members, kind, "body")) or (_fault("body", first),)
 
 
-def decode_query(values: Mapping[str, str], kind: type[Shape], *, at: str = "query") -> Shape:
+@cache
+def lists_of(kind: type[msgspec.Struct]) -> frozenset[str]:
+    """The fields of a shape that are lists, by the names that they are sent by."""
+    shapes = ((field.encode_name, msgspec.inspect.type_info(field.type)) for field in msgspec.structs.fields(kind))
+    return frozenset(name for name, shape in shapes if isinstance(shape, msgspec.inspect.ListType))
+
+
+def decode_query(values: Mapping[str, str | list[str]], kind: type[Shape], *, at: str = "query") -> Shape:
     """A query string or form as the shape it must have; text is converted where the field says so."""
     try:
         return msgspec.convert(values, kind, strict=False)

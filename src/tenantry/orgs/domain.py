@@ -21,6 +21,7 @@ domain = Domain(
     pages=pages.pages,
     console=console.pages,
     jobs=jobs,
+    story=cli.story,
     scale=cli.scale,
     commands=cli.commands,
     letters=Path(__file__).parent / "letters",

@@ -6,7 +6,7 @@ from tenantry.foundation.domain import Domain
 from tenantry.foundation.quota import Quota
 from tenantry.foundation.security.rates.of_orgs import api_rates
 from tenantry.orgs import actions as orgs
-from tenantry.plans import actions, cli, events, history, http, jobs, permissions, problems, queries
+from tenantry.plans import actions, cli, console, events, history, http, jobs, permissions, problems, queries
 from tenantry.plans.models import SEATS
 from tenantry.plans.settings import PlanSettings
 
@@ -18,6 +18,7 @@ domain = Domain(
     permissions=permissions.ALL,
     settings=PlanSettings,
     routes=http.routes,
+    console=console.pages,
     jobs=jobs,
     commands=cli.commands,
     tables=actions.TABLES,

@@ -17,7 +17,9 @@ LARGEST_FILE = 1_000_000
 class PlanSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Which plans there are, and where somebody who needs another one is sent."""
 
-    plan_file: Annotated[str, says("The plan file (TOML). Default: one free plan with everything.")] = ""
+    plan_file: Annotated[
+        str, says("The plan file (TOML). Default: one free plan with everything.", extra={"holds": Catalogue})
+    ] = ""
     link_upgrade: Annotated[
         str,
         says("Where somebody is sent whose plan is not enough, with `{org}`.", pattern=r"^$|^https?://.*\{org\}"),

@@ -16,11 +16,16 @@ VOID = frozenset(("input", "link", "meta", "br", "option"))
 
 
 class Form(msgspec.Struct):
-    """A form as a page shows it: where it leads, and its fields with what stands in them."""
+    """A form as a page shows it: where it leads, its fields with what stands in them, and its boxes by name.
+
+    `boxes` are the values that can be ticked, `ticked` those that are.
+    """
 
     action: str
     method: str = "post"
     fields: dict[str, str] = {}
+    boxes: dict[str, list[str]] = {}
+    ticked: dict[str, list[str]] = {}
     required: set[str] = set()
     text: str = ""
 
@@ -52,12 +57,22 @@ class Sheet(HTMLParser):
             self._within = True
         elif tag == "a":
             self._href = given.get("href")
+        elif tag == "input" and self._within and given.get("type") == "checkbox":
+            self._box(given)
         elif tag == "input" and self._within and "disabled" not in given:
             self.forms[-1].fields[given["name"]] = given.get("value", "")
             if "required" in given:
                 self.forms[-1].required.add(given["name"])
         elif self._within:
             self._of_a_form(tag, given)
+
+    def _box(self, given: Mapping[str, str]) -> None:
+        form, name, value = self.forms[-1], given["name"], given.get("value", "on")
+        if "disabled" not in given:
+            form.boxes.setdefault(name, []).append(value)
+            form.ticked.setdefault(name, [])
+            if "checked" in given:
+                form.ticked[name].append(value)
 
     def _of_a_form(self, tag: str, given: Mapping[str, str]) -> None:
         fields = self.forms[-1].fields
@@ -120,18 +135,21 @@ class Browser:
         """Follow the link with this text."""
         return await self.visit(self.sheet.links[text])
 
-    async def submit(self, *, button: str | None = None, **filled: str) -> Browser:
-        """Fill in the page's form, the one with that button if there are several, and send it."""
+    async def submit(self, *, button: str | None = None, **filled: str | list[str]) -> Browser:
+        """Fill in the page's form, the one with that button if there are several, and send it; a list is of boxes."""
         forms = [form for form in self.sheet.forms if button is None or button in form.text]
         assert forms, f"there is no such form on {self.path}: {self.text}"
         form = forms[0]
-        assert filled.keys() <= form.fields.keys(), f"{form.action} has no {filled.keys() - form.fields.keys()}"
-        given = form.fields | filled
+        known = form.fields.keys() | form.boxes.keys()
+        assert filled.keys() <= known, f"{form.action} has no {filled.keys() - known}"
+        unknown = [name for name, boxes in form.boxes.items() if not set(filled.get(name, ())) <= {*boxes}]
+        assert not unknown, f"{form.action} has no such boxes of {unknown}"
+        given = form.fields | form.ticked | filled
         empty = [name for name in form.required if not given[name]]
         assert not empty, f"a browser does not send {form.action} without {empty}"
         if form.method == "get":
-            return await self.visit(f"{form.action}?{urlencode(given)}")
-        await self._go("POST", urljoin(self.origin, form.action), urlencode(given).encode())
+            return await self.visit(f"{form.action}?{urlencode(given, doseq=True)}")
+        await self._go("POST", urljoin(self.origin, form.action), urlencode(given, doseq=True).encode())
         return self
 
     async def sign_in(self, email: str, password: str) -> Browser:

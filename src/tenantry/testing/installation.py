@@ -19,15 +19,18 @@ import msgspec
 from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
 
+from tenantry.admin.actions import add_operator
 from tenantry.assemble import build_runtime
 from tenantry.entrypoints.http.app import build_app
 from tenantry.entrypoints.http.witness import Witness
 from tenantry.foundation.call import Actor, Call
+from tenantry.foundation.data.ids import USER_ID
 from tenantry.foundation.domain import Registry
 from tenantry.foundation.events.following import drain_consumers
 from tenantry.foundation.jobs.job import NewJob
 from tenantry.foundation.jobs.worker import drain_jobs
 from tenantry.foundation.net.mailbox import Mail, MailboxPost
+from tenantry.foundation.permission import OperatorRole
 from tenantry.foundation.runtime import Runtime
 from tenantry.foundation.security.passwords import Cost, Passwords
 from tenantry.foundation.work import SystemWork
@@ -116,6 +119,17 @@ class Installation:
         await add_member(self.runtime, org, admin, "admin")
         await add_member(self.runtime, org, member, "member")
         return Team(org, owner, admin, member, stranger)
+
+    async def operator(self, role: OperatorRole = "admin", *, person: Client | None = None) -> Client:
+        """A client signed in as an operator; somebody new, unless it says who."""
+        person = person or await self.person()
+        user_id = USER_ID.read(person.user_id)
+        assert user_id is not None
+        async with SystemWork(Call(self.runtime, Actor("cli"), "request-of-a-test"), reason="a test") as work:
+            await add_operator(work, user_id=user_id, role=role)
+        answer = await self.client.post("/v1/admin/auth/login", {"email": person.email, "password": PASSWORD})
+        assert answer.status == 200, answer
+        return self.client.signed_in(answer.json | {"user": person.tokens["user"]})
 
     async def rows(self, statement: str, *arguments: Any) -> list[asyncpg.Record]:
         """What a statement finds, asked as the house: for looking, not for acting."""

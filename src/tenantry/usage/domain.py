@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tenantry.foundation.domain import Domain
 from tenantry.plans.actions import room_taken
-from tenantry.usage import actions, cli, events, history, http, jobs, permissions, problems
+from tenantry.usage import actions, cli, console, events, history, http, jobs, permissions, problems
 
 domain = Domain(
     name="usage",
@@ -13,6 +13,7 @@ domain = Domain(
     problems=problems,
     permissions=permissions.ALL,
     routes=http.routes,
+    console=console.pages,
     jobs=jobs,
     commands=cli.commands,
     tables=actions.TABLES,

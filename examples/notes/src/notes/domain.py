@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from notes import actions, events, http, jobs, permissions, queries, wraps
+from notes import actions, console, events, http, jobs, permissions, queries, wraps
 from tenantry import Domain, FlagDeclaration, Quota
 
 domain = Domain(
@@ -12,6 +12,7 @@ domain = Domain(
     events=events,
     permissions=permissions.ALL,
     routes=http.routes,
+    console=console.pages,
     jobs=jobs,
     around=(wraps.forget_private_notes,),
     quotas=(Quota(limit="notes", title="Notes", used=queries.how_many),),

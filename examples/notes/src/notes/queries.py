@@ -1,7 +1,9 @@
 """Reads of notes: one's own, and what others of the organization share."""
 
+from uuid import UUID
+
 from notes.models import Day, Note
-from tenantry import Listing, many, value
+from tenantry import Listing, many, value, values
 
 newest_first = many(
     Note,
@@ -16,6 +18,15 @@ newest_first = many(
                                coalesce(:after_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid))
      order by created_at desc, id desc
      limit :rows
+    """,
+)
+
+own = values(
+    UUID,
+    """
+    select id
+      from notes.notes
+     where org_id = tenantry.org() and author_id = tenantry.person() and id = any (:ids::uuid[])
     """,
 )
 

@@ -7,7 +7,7 @@ from tenantry.accounts.exchanges.closure import close_account, reopen_account
 from tenantry.accounts.exchanges.devices import revoke
 from tenantry.accounts.exchanges.exports import EXPORT, ExportTooLarge, gather_export, take_export
 from tenantry.accounts.exchanges.passwords import RESET, change_password, forgot_password, reset_password
-from tenantry.accounts.exchanges.proving import prove_password, prove_recently
+from tenantry.accounts.exchanges.proving import Proven, prove_password, prove_recently, try_password
 from tenantry.accounts.exchanges.registration import (
     PROOF,
     VERIFY,
@@ -29,6 +29,7 @@ __all__ = [
     "RESET",
     "VERIFY",
     "ExportTooLarge",
+    "Proven",
     "SignedIn",
     "add_person",
     "ask_address_change",
@@ -53,6 +54,7 @@ __all__ = [
     "sign_out",
     "sign_out_everybody",
     "take_export",
+    "try_password",
     "verify_with_password",
     "verify_with_registration",
 ]

@@ -8,10 +8,11 @@ import msgspec
 
 from tenantry.accounts import actions, queries
 from tenantry.accounts.models import RECENT, Credential, User
-from tenantry.accounts.problems import InvalidCredentials, ProofNeeded
+from tenantry.accounts.problems import InvalidCredentials
 from tenantry.foundation.action import Refusal
 from tenantry.foundation.call import Call
 from tenantry.foundation.net.address import read_address
+from tenantry.foundation.refusals import ProofNeeded
 from tenantry.foundation.work import PersonWork, SystemWork
 
 GUESS = "whose password is tried is not known before it is right"

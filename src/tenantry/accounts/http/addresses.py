@@ -5,10 +5,11 @@ from __future__ import annotations
 from tenantry.accounts import exchanges
 from tenantry.accounts.http.shapes import ADA, UserView, routes, user_view
 from tenantry.accounts.inputs import EmailText, PasswordText, TokenText
-from tenantry.accounts.problems import AddressTaken, InvalidCredentials, LinkInvalid, ProofNeeded, TooManyGuesses
+from tenantry.accounts.problems import AddressTaken, InvalidCredentials, LinkInvalid, TooManyGuesses
 from tenantry.foundation.call import Call
 from tenantry.foundation.net.address import read_address
 from tenantry.foundation.permission import ONESELF
+from tenantry.foundation.refusals import ProofNeeded
 from tenantry.foundation.security.passwords import Busy
 from tenantry.foundation.wire import Wire
 

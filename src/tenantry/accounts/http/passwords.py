@@ -5,10 +5,11 @@ from __future__ import annotations
 from tenantry.accounts import exchanges
 from tenantry.accounts.http.shapes import routes
 from tenantry.accounts.inputs import FORGOT_SOURCE, RESET_SOURCE, EmailText, NewPassword, PasswordText, TokenText
-from tenantry.accounts.problems import InvalidCredentials, LinkInvalid, ProofNeeded, TooManyGuesses, WeakPassword
+from tenantry.accounts.problems import InvalidCredentials, LinkInvalid, TooManyGuesses, WeakPassword
 from tenantry.foundation.call import Call
 from tenantry.foundation.net.address import read_address
 from tenantry.foundation.permission import ANYONE, ONESELF
+from tenantry.foundation.refusals import ProofNeeded
 from tenantry.foundation.security.passwords import Busy
 from tenantry.foundation.wire import Wire
 

@@ -16,7 +16,7 @@ from tenantry.audit.models.entries import (
     Shown,
     shown,
 )
-from tenantry.audit.models.files import csv_header, csv_line, jsonl_line
+from tenantry.audit.models.files import MEDIA_TYPES, csv_header, csv_line, jsonl_line
 from tenantry.audit.models.seals import (
     FIRST,
     NOBODYS,
@@ -38,6 +38,7 @@ __all__ = [
     "EXPORT_LIFE",
     "FIRST",
     "LINK_ID",
+    "MEDIA_TYPES",
     "MOST_LINKS",
     "MOST_ROWS",
     "NOBODYS",

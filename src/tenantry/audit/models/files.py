@@ -15,6 +15,7 @@ HEADER = (
     *("id", "at", "action", "outcome", "times", "actor_kind", "actor_id", "actor_name", "on_behalf_of"),
     *("target_kind", "target_id", "target_label", "address", "user_agent", "request_id", "before", "after"),
 )
+MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}
 # what makes a formula of a cell; behind blanks as well, which some spreadsheets pass over
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 # where a comma stands in numbers, spreadsheets cut at semicolons, within what we quoted too

@@ -131,6 +131,7 @@ def _started(org_id: UUID, row: Subscription) -> SubscriptionStarted:
     return SubscriptionStarted(
         org_id=org_id, subscription=row.id, status=row.status, plan=row.plan_key, plan_version=row.plan_version,
         price=row.price_id, quantity=row.quantity, period_end=row.period_end, trial_end=row.trial_end,
+        interval=row.interval, currency=row.currency, unit_amount=row.unit_amount,
     )  # fmt: skip
 
 
@@ -139,7 +140,8 @@ def _changed(org_id: UUID, row: Subscription, fields: tuple[str, ...]) -> Subscr
         org_id=org_id, subscription=row.id, fields=fields, status=row.status, plan=row.plan_key,
         plan_version=row.plan_version, price=row.price_id, quantity=row.quantity, period_end=row.period_end,
         trial_end=row.trial_end, cancel_at=row.cancel_at, cancel_at_period_end=row.cancel_at_period_end,
-        past_due_since=row.past_due_since, collection_paused=row.collection_paused,
+        past_due_since=row.past_due_since, collection_paused=row.collection_paused, interval=row.interval,
+        currency=row.currency, unit_amount=row.unit_amount,
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ import typer
 from tenantry.entrypoints.cli.assembly import Assembly
 from tenantry.entrypoints.cli.commands_shown import commands_of
 from tenantry.entrypoints.cli.limits import limits_of, spoken
+from tenantry.entrypoints.cli.shapes_shown import HOLDS, keys_of
 from tenantry.foundation.action import every_verb
 from tenantry.foundation.domain import Registry
 from tenantry.foundation.jobs.handler import Handler
@@ -37,18 +38,23 @@ def add_commands(app: typer.Typer, assembly: Assembly) -> None:
 
 
 class Page(msgspec.Struct, frozen=True):
-    """One page: a sentence about it, and a table whose rows are read off the registry."""
+    """One page: a sentence about it, a table whose rows are read off the registry, and further ones below it."""
 
     title: str
     about: str
     columns: tuple[str, ...]
     rows: Callable[[Registry], Iterator[Sequence[str]]]
+    below: tuple[Page, ...] = ()
 
     def written(self, registry: Registry) -> str:
         """The page as Markdown."""
+        further = (f"\n## {one.title}\n\n{one.about}\n\n{one.table(registry)}" for one in self.below)
+        return HEAD.format(title=self.title, about=self.about) + "".join((self.table(registry), *further))
+
+    def table(self, registry: Registry) -> str:
+        """Its own table alone."""
         lines = [self.columns, ["---"] * len(self.columns), *self.rows(registry)]
-        table = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in lines)
-        return HEAD.format(title=self.title, about=self.about) + table + "\n"
+        return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |\n" for row in lines)
 
 
 def _commands(app: typer.Typer) -> Page:
@@ -91,6 +97,29 @@ def _kind(plain: Any) -> str:
 
 def _default(field: msgspec.structs.FieldInfo) -> str:
     return f"`{field.default}`" if field.default not in (None, (), "", msgspec.NODEFAULT) else ""
+
+
+def _plan_file(registry: Registry) -> Iterator[Sequence[str]]:
+    for section in registry.sections:
+        for annotation in get_type_hints(section, include_extras=True).values():
+            for note in get_args(annotation)[1:]:
+                yield from keys_of(note.extra[HOLDS]) if HOLDS in (note.extra or {}) else ()
+
+
+def _quotas(registry: Registry) -> Iterator[Sequence[str]]:
+    for domain in registry.domains:
+        for quota in domain.quotas:
+            meter = quota.meter
+            yield (
+                f"`{quota.limit}`", quota.title, f"`{meter.key}` a {quota.per}" if meter else "things that there are",
+                "refused" if quota.hard else "counted", domain.name,
+            )  # fmt: skip
+
+
+def _meters(registry: Registry) -> Iterator[Sequence[str]]:
+    for domain in registry.domains:
+        for meter in domain.meters:
+            yield f"`{meter.key}`", meter.sentence, meter.unit, "yes" if meter.ingest else "no", domain.name
 
 
 def _routes(registry: Registry) -> Iterator[Sequence[str]]:
@@ -206,6 +235,29 @@ PAGES = (
         "reacts to any event (`@on`) and wraps any verb (`@around`) too; those have pages of their own here.",
         ("question", "asks", "asked by", "answered by"),
         _hooks,
+    ),
+    Page(
+        "Plans",
+        "What a plan file holds, as TOML: the one that `TENANTRY_PLAN_FILE` names. A key that is not here is refused, "
+        "and so is what does not fit together; [Sell plans](../howto/plans.md) has one to start from.",
+        ("key", "takes", "default", "meaning"),
+        _plan_file,
+        below=(
+            Page(
+                "Quotas",
+                "Limits that domains declare on what there is or on a meter: give one a value in `limits` of a plan. "
+                "[Other limits that the house keeps](../howto/quotas.md#which-limits-the-house-keeps) are no quotas.",
+                ("limit", "title", "counts", "what is more", "domain"),
+                _quotas,
+            ),
+            Page(
+                "Meters",
+                "What domains count of an organization's use. Those of your plugins are here too when they are "
+                "enabled and you write this page yourself: `tenantry reference FOLDER`.",
+                ("meter", "counts", "unit", "from outside", "domain"),
+                _meters,
+            ),
+        ),
     ),
     Page(
         "Limits",

@@ -32,7 +32,7 @@ def add_commands(app: typer.Typer, assembly: Assembly) -> None:
             pending = asyncio.run(migrations.pending(url, plugins))
             _show(pending, plugins, plan=plan)
             raise typer.Exit(1 if check and pending else 0)
-        login, clock = _app_login(settings, url), bool(settings.test_clock)
+        login, clock = _app_login(settings, url), settings.development
         done = asyncio.run(migrations.migrate(url, app_login=login, test_clock=clock, plugins=plugins))
         typer.echo(f"migrated: {', '.join(done)}" if done else "nothing to migrate")
 

@@ -17,6 +17,7 @@ from tenantry.foundation.data.ids import new_id
 from tenantry.foundation.domain import Registry
 from tenantry.foundation.problems import Forbidden
 from tenantry.foundation.runtime import Runtime
+from tenantry.foundation.story import Story
 from tenantry.foundation.work import SystemWork
 
 AT_ONCE = 100
@@ -60,8 +61,17 @@ async def _seed(runtime: Runtime, registry: Registry, crowd: Crowd | None) -> No
                 typer.echo(line)
         if crowd is not None:
             await _scale(call, registry, crowd)
+        else:
+            await _tell(call, registry)
     finally:
         await runtime.stop()
+
+
+async def _tell(call: Call, registry: Registry) -> None:
+    """Let happen what has happened in the small demo."""
+    for domain in registry.domains:
+        for line in await domain.story(call, Story(call.runtime)) if domain.story else ():
+            typer.echo(line)
 
 
 async def _scale(call: Call, registry: Registry, crowd: Crowd) -> None:

@@ -8,13 +8,16 @@ from typing import Any
 import msgspec
 
 from tenantry.entrypoints.console.paper import ConsolePaper
+from tenantry.entrypoints.http.arrival import Arrival
 from tenantry.entrypoints.http.endpoint import Endpoint, NotByKey
 from tenantry.entrypoints.http.pages.serving import Desk, who_serves
+from tenantry.entrypoints.http.reply import Reply
 from tenantry.foundation.call import Call
 from tenantry.foundation.data.ids import ORG_ID
 from tenantry.foundation.domain import Registry
 from tenantry.foundation.pages import Page
 from tenantry.foundation.permission import Role
+from tenantry.foundation.problems import Invalid, Malformed, Problem
 from tenantry.foundation.runtime import Runtime
 from tenantry.foundation.surroundings import surroundings
 from tenantry.foundation.work import PersonWork
@@ -46,6 +49,14 @@ class ConsoleDesk(Desk):
     def __init__(self, page: Page, *rest: Any, menu: tuple[Leaf, ...]) -> None:
         super().__init__(page, *rest)
         self._menu = menu
+
+    async def _unasked(
+        self, problem: Problem, scope: Mapping[str, Any], arrival: Arrival, asked: Mapping[str, str]
+    ) -> Reply:
+        """The page with nothing asked for, what was wrong, and the filters as they were filled in."""
+        if asked and isinstance(problem, Invalid | Malformed):
+            return await self._shown_with(problem, scope, arrival, {}, asked)
+        return await super()._unasked(problem, scope, arrival, asked)
 
     async def _around(self, call: Call, scope: Mapping[str, Any]) -> Mapping[str, Any]:
         if call.actor.person is None:

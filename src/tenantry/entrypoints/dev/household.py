@@ -129,8 +129,7 @@ class Household:
             if done.returncode and not self._core_is_migrated(environment):
                 raise NotStarted("The database could not be migrated; the lines above say why.")
             return
-        clock = bool(environment.get("TENANTRY_TEST_CLOCK"))
-        asyncio.run(migrations.migrate(_owner_url(environment), test_clock=clock))
+        asyncio.run(migrations.migrate(_owner_url(environment), test_clock=True))
 
     def _core_is_migrated(self, environment: dict[str, str]) -> bool:
         """A plugin's revision that fails does not keep core from starting."""

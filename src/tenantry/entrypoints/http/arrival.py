@@ -47,7 +47,10 @@ class BadHost(Malformed):
 
 
 class Arrival(msgspec.Struct):
-    """One request before it is let in; `cookie` is what the answer will set."""
+    """One request before it is let in; `cookie` is what the answer will set.
+
+    `of_operators`: what is asked for is theirs, so only their credentials count, and the cookie is theirs.
+    """
 
     request_id: str
     method: str
@@ -56,6 +59,7 @@ class Arrival(msgspec.Struct):
     problem: Problem | None = None
     route: str = "-"
     actor: str = "-"
+    of_operators: bool = False
     visit: Visit | None = None
     bound: UUID | None = None
     key: bytes | None = None

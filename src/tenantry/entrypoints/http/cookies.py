@@ -1,4 +1,4 @@
-"""The one cookie: how it is called, read, given and taken away."""
+"""The one cookie, and the one of operators beside it: how each is called, read, given and taken away."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from tenantry.foundation.refusals import SessionEnded
 from tenantry.foundation.runtime import Runtime
 from tenantry.foundation.security.limits import is_loopback
 from tenantry.foundation.security.tokens import BadToken
-from tenantry.foundation.security.visits import IDLE, Visit
+from tenantry.foundation.security.visits import Visit, Visits
 
 NAME, NAME_IN_DEVELOPMENT = "__Host-tenantry", "tenantry"
+OF_OPERATORS = "-operator"
 FLAGS = "Path=/; HttpOnly; SameSite=Lax"
 
 
@@ -22,7 +23,7 @@ def read_visit(runtime: Runtime, arrival: Arrival) -> Visit | None:
     if len(found) != 1:
         return None
     try:
-        return runtime.visits.read(found[0])
+        return _visits(runtime, arrival).read(found[0])
     except BadToken:
         # as if there were none: a browser keeps what it was once given, and its person is asked to sign in
         return None
@@ -30,9 +31,14 @@ def read_visit(runtime: Runtime, arrival: Arrival) -> Visit | None:
 
 def give_visit(runtime: Runtime, arrival: Arrival, text: str) -> None:
     """Let the answer give the browser a visit; an empty text takes it away."""
-    age = int(IDLE.total_seconds()) if text else 0
+    age = int(_visits(runtime, arrival).kind.idle.total_seconds()) if text else 0
     secure = "" if _plain(runtime, arrival) else "; Secure"
     arrival.cookie = f"{_name(runtime, arrival)}={text}; Max-Age={age}; {FLAGS}{secure}".encode()
+
+
+def renew_visit(runtime: Runtime, arrival: Arrival, visit: Visit) -> None:
+    """Let the answer give the browser the same visit, as of now."""
+    give_visit(runtime, arrival, _visits(runtime, arrival).issue(visit.person, visit.session))
 
 
 def take_dead_visit(runtime: Runtime, arrival: Arrival, problem: Exception) -> None:
@@ -43,7 +49,12 @@ def take_dead_visit(runtime: Runtime, arrival: Arrival, problem: Exception) -> N
 
 
 def _name(runtime: Runtime, arrival: Arrival) -> str:
-    return NAME_IN_DEVELOPMENT if _plain(runtime, arrival) else NAME
+    name = NAME_IN_DEVELOPMENT if _plain(runtime, arrival) else NAME
+    return name + OF_OPERATORS if arrival.of_operators else name
+
+
+def _visits(runtime: Runtime, arrival: Arrival) -> Visits:
+    return runtime.operators_visits if arrival.of_operators else runtime.visits
 
 
 def _plain(runtime: Runtime, arrival: Arrival) -> bool:

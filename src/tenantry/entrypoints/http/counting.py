@@ -19,7 +19,7 @@ from tenantry.foundation.security.rates.counted import Policy
 from tenantry.foundation.security.rates.of_orgs import rate_of
 from tenantry.foundation.security.rates.shared import attend
 from tenantry.foundation.security.tokens import BadToken, Reason
-from tenantry.foundation.work import OrgWork, PersonWork
+from tenantry.foundation.work import OrgWork, Work
 
 Headers = list[tuple[bytes, bytes]]
 LIMIT, POLICY = b"ratelimit", b"ratelimit-policy"
@@ -35,6 +35,7 @@ def count_source(runtime: Runtime, arrival: Arrival) -> None:
 
 async def count_caller(route: Route, runtime: Runtime, arrival: Arrival) -> Actor:
     """Who is calling, after a turn of theirs was taken."""
+    arrival.of_operators = route.of_operators
     try:
         actor = await authenticate(runtime, arrival, required=not route.public)
     except Unauthenticated as refused:
@@ -54,7 +55,7 @@ async def count_caller(route: Route, runtime: Runtime, arrival: Arrival) -> Acto
     return actor
 
 
-async def count_org(work: OrgWork | PersonWork, route: Route, arrival: Arrival) -> None:
+async def count_org(work: Work, route: Route, arrival: Arrival) -> None:
     """Take a turn of the organization that the request is at home in; without one left, nobody's turn is taken."""
     rates = work.runtime.rates
     if not rates.counts or not isinstance(work, OrgWork):

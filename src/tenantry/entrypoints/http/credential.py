@@ -5,14 +5,16 @@ from __future__ import annotations
 from uuid import UUID
 
 from tenantry.entrypoints.http.arrival import Arrival
-from tenantry.entrypoints.http.cookies import give_visit, read_visit
+from tenantry.entrypoints.http.cookies import read_visit, renew_visit
 from tenantry.entrypoints.http.origins import SAFE_METHODS, CrossSite, refuse_other_sites
-from tenantry.foundation.call import NOBODY, Actor, Call
+from tenantry.foundation.call import NOBODY, OPERATOR, Actor, Call
 from tenantry.foundation.data.ids import ORG_ID, SESSION_ID, USER_ID
 from tenantry.foundation.devices import device_used
+from tenantry.foundation.operating import OperatorWork
 from tenantry.foundation.problems import Unauthenticated
 from tenantry.foundation.runtime import Runtime
 from tenantry.foundation.security.api_keys import START, read_key
+from tenantry.foundation.security.keyring import AUDIENCE, OPERATORS
 from tenantry.foundation.security.known_keys import KeyRefused
 from tenantry.foundation.security.tokens import BadToken
 from tenantry.foundation.work import PersonWork
@@ -35,12 +37,17 @@ async def authenticate(runtime: Runtime, arrival: Arrival, *, required: bool) ->
 
 
 async def keep_visit(call: Call, arrival: Arrival) -> None:
-    """Once an hour, write down that the browser is in use and renew its cookie; its session must be alive for it."""
+    """Once in a while, write down that the browser is in use and renew its cookie; its session must be alive for it."""
     if arrival.visit is None or not arrival.visit.stale:
         return
-    async with PersonWork(call) as work:
-        await device_used.ask(work)
-    give_visit(call.runtime, arrival, call.runtime.visits.issue(arrival.visit.person, arrival.visit.session))
+    if arrival.of_operators:
+        # entering is what writes it down
+        async with OperatorWork(call):
+            pass
+    else:
+        async with PersonWork(call) as work:
+            await device_used.ask(work)
+    renew_visit(call.runtime, arrival, arrival.visit)
 
 
 def _by_cookie(runtime: Runtime, arrival: Arrival, *, required: bool) -> Actor | None:
@@ -55,7 +62,11 @@ def _by_cookie(runtime: Runtime, arrival: Arrival, *, required: bool) -> Actor |
                 raise
             return None
     arrival.visit = visit
-    return Actor("person", visit.person, visit.session)
+    return Actor(_kind(arrival), visit.person, visit.session)
+
+
+def _kind(arrival: Arrival) -> str:
+    return OPERATOR if arrival.of_operators else "person"
 
 
 def _by_key(arrival: Arrival, header: bytes, *, required: bool) -> Actor:
@@ -74,7 +85,8 @@ async def _by_token(runtime: Runtime, arrival: Arrival, header: bytes, *, requir
     try:
         if scheme.lower() != b"bearer":
             raise Unauthenticated("Send `Authorization: Bearer` and an access token.")
-        claims = await runtime.keys.verify(token.decode("latin-1"))
+        audience = OPERATORS if arrival.of_operators else AUDIENCE
+        claims = await runtime.keys.verify(token.decode("latin-1"), audience=audience)
         person, session = USER_ID.read(claims.sub), SESSION_ID.read(claims.sid)
         if person is None or session is None:
             raise Unauthenticated
@@ -84,7 +96,7 @@ async def _by_token(runtime: Runtime, arrival: Arrival, header: bytes, *, requir
         if required:
             raise _refused(error) from error
         return NOBODY
-    return Actor("person", person, session)
+    return Actor(_kind(arrival), person, session)
 
 
 def _org(text: str) -> UUID:

@@ -23,6 +23,7 @@ from tenantry.foundation.call import Actor, Call
 from tenantry.foundation.denials import remember_denial
 from tenantry.foundation.logs import on_behalf_of
 from tenantry.foundation.net.address import read_address
+from tenantry.foundation.operating import OperatorWork
 from tenantry.foundation.pages import Download
 from tenantry.foundation.problems import Forbidden, Malformed, MatchNeeded, NotFound, Problem, Unavailable
 from tenantry.foundation.raw import Raw
@@ -92,7 +93,7 @@ async def calling(route: Route, runtime: Runtime, arrival: Arrival) -> Call:
 
 async def perform(route: Route, call: Call, given: dict[str, Any], arrival: Arrival, once: Once | None = None) -> Any:
     """What the route's handler answers to what was given, within the deadline and the limits; as a reply if `once`."""
-    org = given.get("org")
+    org = given.get("org") if route.in_org else None
     try:
         async with asyncio.timeout(DEADLINE):
             if arrival.visit is not None and not route.public:
@@ -127,7 +128,7 @@ def _identified(call: Call) -> Call:
 
 async def _remember(route: Route, call: Call, problem: Problem, org: UUID | None, given: dict[str, Any]) -> None:
     """Leave in the audit log who was kept from what: an operation, and the last thing that its path names."""
-    named = [(name, given[name]) for name in route.ids if name in given and name != "org"]
+    named = [(name, given[name]) for name in route.ids if name in given and not (route.in_org and name == "org")]
     action = f"{route.tag}:request:{route.handler.__name__}"
     await remember_denial(call, problem, action=action, org=org, target=named[-1] if named else None)
 
@@ -176,15 +177,27 @@ async def _perform(route: Route, call: Call, given: dict[str, Any], arrival: Arr
 
 
 def _opened(
-    kind: type[PersonWork | OrgWork], call: Call, given: dict[str, Any], *, reading: bool, claim: UUID | None = None
-) -> PersonWork | OrgWork:
+    kind: type[PersonWork | OrgWork | OperatorWork],
+    call: Call,
+    given: dict[str, Any],
+    *,
+    reading: bool,
+    claim: UUID | None = None,
+) -> PersonWork | OrgWork | OperatorWork:
     if issubclass(kind, OrgWork):
         return kind(call, given.pop("org"), reading=reading, claim=claim)
+    if issubclass(kind, OperatorWork):
+        # what an operator looks at is written down
+        return kind(call)
     return kind(call, reading=reading, claim=claim)
 
 
 async def _within(route: Route, call: Call, given: dict[str, Any], arrival: Arrival) -> Call:
-    """The call as its exchange needs it: in an organization with the role that its caller has there."""
+    """The call as its exchange needs it: with the role of its caller, in their organization or as an operator."""
+    if route.of_operators:
+        async with OperatorWork(call) as house:
+            house.require(route.requires)
+            return house.call
     if not route.in_org:
         return call
     async with OrgWork(call, given.pop("org"), reading=True, ahead=not route.reads) as work:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from tenantry.entrypoints.http.arrival import BadHost
-from tenantry.entrypoints.http.cookies import NAME
+from tenantry.entrypoints.http.cookies import NAME, OF_OPERATORS
 from tenantry.entrypoints.http.endpoint import NotByKey, TookTooLong
 from tenantry.entrypoints.http.once import AnswerLost, KeyReused, SecretShown
 from tenantry.foundation.answers import SameUnderWay
@@ -90,6 +90,28 @@ BEARER = (
     "has `x-by-api-key`, in the key's own organization, within its scopes."
 )
 
+OPERATOR = "An operator's access token, as `POST /v1/admin/auth/login` answers it; it opens nothing else."
+SCHEMES: dict[str, Any] = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": BEARER,
+    },
+    "cookie": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": NAME,
+        "description": "What a browser gets that signs in at `/account/login`; for pages of the same site.",
+    },
+    "operator": {"type": "http", "scheme": "bearer", "description": OPERATOR},
+    "operatorCookie": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": NAME + OF_OPERATORS,
+        "description": "What an operator's browser gets; for pages of the same site.",
+    },
+}
+
 
 def describe(registry: Registry, settings: Settings) -> dict[str, Any]:
     """The whole document."""
@@ -113,19 +135,7 @@ def describe(registry: Registry, settings: Settings) -> dict[str, Any]:
         "paths": dict(paths),
         "components": {
             "schemas": {**schemas, "Problem": _problem_schema(_known_problems(registry))},
-            "securitySchemes": {
-                "bearer": {
-                    "type": "http",
-                    "scheme": "bearer",
-                    "description": BEARER,
-                },
-                "cookie": {
-                    "type": "apiKey",
-                    "in": "cookie",
-                    "name": NAME,
-                    "description": "What a browser gets that signs in at `/account/login`; for pages of the same site.",
-                },
-            },
+            "securitySchemes": SCHEMES,
         },
     }
 
@@ -153,10 +163,11 @@ def _operation(route: Route) -> dict[str, Any]:
         "operationId": route.name,
         "tags": [route.tag],
         "summary": route.sentence,
-        "security": [] if route.public else [{"bearer": []}, {"cookie": []}],
+        "security": _security(route),
         "x-permission": route.requires.name,
         "x-roles": list(route.requires.roles),
         "x-by-api-key": route.in_org and route.requires.by_key,
+        **({"x-operators": list(route.requires.operators)} if route.of_operators else {}),
         "responses": _responses(route),
     }
     if parameters := [*_path_parameters(route), *_query_parameters(route), *_header_parameters(route)]:
@@ -170,6 +181,12 @@ def _operation(route: Route) -> dict[str, Any]:
         content = {"schema": {"type": "object"}} | ({} if route.example is None else {"example": route.example})
         operation["requestBody"] = {"required": True, "content": {"application/json": content}}
     return operation
+
+
+def _security(route: Route) -> list[dict[str, list[str]]]:
+    if route.public:
+        return []
+    return [{name: []} for name in (("operator", "operatorCookie") if route.of_operators else ("bearer", "cookie"))]
 
 
 def _ref(shape: Any) -> dict[str, Any]:
@@ -302,7 +319,7 @@ def _of_callers(route: Route) -> Iterable[type[Problem]]:
         return
     yield from (Unauthenticated, SessionEnded, Forbidden)
     yield from (KeyRefused, AddressRefused) if route.in_org and route.requires.by_key else (NotByKey,)
-    if not route.even_closed or route.in_org:
+    if (not route.even_closed or route.in_org) and not route.of_operators:
         yield AccountClosed
     if route.in_org and not route.even_closed:
         yield OrgClosed

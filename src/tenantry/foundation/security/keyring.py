@@ -25,6 +25,8 @@ from tenantry.foundation.security.signing import SigningKey, VerifyingKey
 from tenantry.foundation.security.tokens import BadToken, Reason
 
 AUDIENCE = "tenantry"
+OPERATORS = "tenantry-operators"
+"""The audiences: whom an access token is for, people or operators; one of the other is none."""
 FRESH_FOR = 60.0
 """Seconds until a process reads the signing keys again."""
 STALE_AFTER = 3 * FRESH_FOR
@@ -110,7 +112,8 @@ class KeyRing:
         self._database = database
         self._sealer = sealer
         self._issuer = issuer
-        self._verifier = Verifier((), issuer=issuer, audience=AUDIENCE, clock=database.clock.seconds)
+        clock = database.clock.seconds
+        self._verifiers = {one: Verifier((), issuer=issuer, audience=one, clock=clock) for one in (AUDIENCE, OPERATORS)}
         self._verifying: list[VerifyingKey] = []
         self._signing: SigningKey | None = None
         self._loaded_at = float("-inf")
@@ -154,24 +157,25 @@ class KeyRing:
             if age > (PATIENCE if urgent else FRESH_FOR):
                 await self._load()
 
-    def issue(self, claims_of: dict[str, Any]) -> tuple[str, int]:
+    def issue(self, claims_of: dict[str, Any], *, audience: str = AUDIENCE, life: int = LIFE) -> tuple[str, int]:
         """A signed access token and its life in seconds."""
         # a key that was retired unseen must not sign: the others would refuse what it signs
         if self._signing is None or time.monotonic() - self._loaded_at > STALE_AFTER:
             raise Unavailable
         now = self._database.clock.seconds()
-        claims = Claims.fresh(issuer=self._issuer, audience=AUDIENCE, version=1, now=now, life=LIFE, **claims_of)
+        claims = Claims.fresh(issuer=self._issuer, audience=audience, version=1, now=now, life=life, **claims_of)
         return issue(claims, self._signing), claims.exp - claims.iat
 
-    async def verify(self, text: str) -> Claims:
+    async def verify(self, text: str, *, audience: str = AUDIENCE) -> Claims:
         """The claims of a genuine token, else BadToken; an unknown key is looked for once in the database."""
+        verifier = self._verifiers[audience]
         try:
-            return self._verifier.verify(text)
+            return verifier.verify(text)
         except BadToken as refused:
             if refused.reason is not Reason.UNKNOWN_KEY:
                 raise
         await self.refresh(urgent=True)
-        return self._verifier.verify(text)
+        return verifier.verify(text)
 
     async def _keep(self) -> None:
         while True:
@@ -205,7 +209,8 @@ class KeyRing:
     def _adopt(self, stored: list[StoredKey]) -> None:
         verifying = [VerifyingKey(key.public_key) for key in stored]
         if [key.raw for key in verifying] != [key.raw for key in self._verifying]:
-            self._verifier.replace_keys(verifying)
+            for verifier in self._verifiers.values():
+                verifier.replace_keys(verifying)
         self._verifying = verifying
         active = next((key for key in stored if key.state == "active"), None)
         if active is None:

@@ -16,7 +16,6 @@ from tenantry.foundation.data.clock import Clock
 from tenantry.foundation.security.keys import MasterKeys
 from tenantry.foundation.security.tokens import BadToken, Reason, from_base64url, to_base64url
 
-PURPOSE = "visits"
 IDLE = timedelta(days=30)
 """A browser that does not come back for this time is signed out."""
 RENEWED_AFTER = timedelta(hours=1)
@@ -32,18 +31,32 @@ class Visit(msgspec.Struct, frozen=True):
     person: UUID
     session: UUID
     age: float
+    renewed_after: timedelta = RENEWED_AFTER
 
     @property
     def stale(self) -> bool:
         """Whether it is time to write the use down and to renew the cookie."""
-        return self.age > RENEWED_AFTER.total_seconds()
+        return self.age > self.renewed_after.total_seconds()
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """Whose browsers: what their texts are made for, how long one may stay away, and when it is written down."""
+
+    purpose: str
+    idle: timedelta
+    renewed_after: timedelta
+
+
+PEOPLE = Kind("visits", IDLE, RENEWED_AFTER)
+OPERATORS = Kind("visits of operators", timedelta(hours=1), timedelta(minutes=5))
 
 
 class Visits:
     """Makes and reads the cookies' texts; those made under an older master key still count."""
 
-    def __init__(self, master: MasterKeys, clock: Clock) -> None:
-        self._keys = master.derive_each(PURPOSE)
+    def __init__(self, master: MasterKeys, clock: Clock, kind: Kind = PEOPLE) -> None:
+        self._keys = master.derive_each(kind.purpose)
+        self.kind = kind
         self._clock = clock
 
     def issue(self, person: UUID, session: UUID) -> str:
@@ -61,9 +74,9 @@ class Visits:
         if not any(fits) or not claim.startswith(_VERSION):
             raise BadToken(Reason.SIGNATURE)
         age = self._clock.seconds() - int.from_bytes(claim[33:], "big")
-        if age > IDLE.total_seconds():
+        if age > self.kind.idle.total_seconds():
             raise BadToken(Reason.EXPIRED)
-        return Visit(UUID(bytes=claim[1:17]), UUID(bytes=claim[17:33]), age)
+        return Visit(UUID(bytes=claim[1:17]), UUID(bytes=claim[17:33]), age, self.kind.renewed_after)
 
 
 def _mac(key: bytes, claim: bytes) -> bytes:

@@ -28,18 +28,22 @@ class OfThePlanFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 class Price(OfThePlanFile, frozen=True):
     """What a plan costs an interval, in the smallest unit of a currency; for each seat, where it says so."""
 
-    amount: Annotated[int, Meta(ge=0, le=99_999_999)]
-    currency: Annotated[str, Meta(pattern="^[a-z]{3}$")]
-    interval: Interval = "month"
-    per_seat: bool = False
+    amount: Annotated[
+        int, Meta(ge=0, le=99_999_999, description="In the smallest unit of the currency, such as cents.")
+    ]
+    currency: Annotated[str, Meta(pattern="^[a-z]{3}$", description="Three small letters, such as `eur`.")]
+    interval: Annotated[Interval, Meta(description="What the amount is paid for.")] = "month"
+    per_seat: Annotated[bool, Meta(description="Whether it is paid for each seat; needs `seats`.")] = False
 
 
 class Seats(OfThePlanFile, frozen=True):
     """How many seats can be bought; whether an invite past them buys one more, or is refused."""
 
-    least: Annotated[int, Meta(ge=1)] = 1
-    most: Annotated[int, Meta(ge=1)] | None = None
-    grow: bool = False
+    least: Annotated[int, Meta(ge=1, description="Seats that are bought at least.")] = 1
+    most: Annotated[
+        Annotated[int, Meta(ge=1)] | None, Meta(description="Seats that can be bought at most; absent: any number.")
+    ] = None
+    grow: Annotated[bool, Meta(description="Whether an invite past what was bought buys one more.")] = False
 
 
 class Plan(OfThePlanFile, frozen=True):
@@ -48,15 +52,25 @@ class Plan(OfThePlanFile, frozen=True):
     Past a limit that is `soft` it goes on, if the limit is one on a meter: what is more is counted as overage.
     """
 
-    key: Key
-    name: Title
-    version: Annotated[int, Meta(ge=1)] = 1
-    features: tuple[FeatureKey, ...] = ()
-    limits: Mapping[Key, Value] = {}
-    prices: tuple[Price, ...] = ()
-    seats: Seats | None = None
-    trial_days: Annotated[int, Meta(ge=0, le=730)] = 0
-    soft: tuple[Key, ...] = ()
+    key: Annotated[Key, Meta(description="What the plan is called by programs; it stays the same in all versions.")]
+    name: Annotated[Title, Meta(description="What people read.")]
+    version: Annotated[
+        int, Meta(ge=1, description="The highest of a key is sold; the others are for whoever has them.")
+    ] = 1
+    features: Annotated[tuple[FeatureKey, ...], Meta(description='What is in it; `"*"` is all there is.')] = ()
+    limits: Annotated[
+        Mapping[Key, Value], Meta(description="How much of what; a limit it does not name it is free of.")
+    ] = {}
+    prices: Annotated[
+        tuple[Price, ...], Meta(description="One for each interval and currency; none: it is given, and not sold.")
+    ] = ()
+    seats: Annotated[
+        Seats | None, Meta(description="How many seats can be bought; absent: it is not sold by seats.")
+    ] = None
+    trial_days: Annotated[int, Meta(ge=0, le=730, description="Days to try it before the first payment.")] = 0
+    soft: Annotated[
+        tuple[Key, ...], Meta(description="Limits on meters past which it goes on; what is more is counted as overage.")
+    ] = ()
 
     def has(self, feature: str) -> bool:
         """Whether a feature is in it."""
@@ -66,10 +80,12 @@ class Plan(OfThePlanFile, frozen=True):
 class Catalogue(OfThePlanFile, frozen=True):
     """The plan file: what each feature and limit is called, the plans, and the one of whoever has no other."""
 
-    default: Key
-    plans: Annotated[tuple[Plan, ...], Meta(min_length=1)]
-    features: Mapping[Key, Title] = {}
-    limits: Mapping[Key, Title] = {}
+    default: Annotated[Key, Meta(description="The plan of whoever has no other.")]
+    plans: Annotated[
+        tuple[Plan, ...], Meta(min_length=1, description="The plans, in the order in which they are shown.")
+    ]
+    features: Annotated[Mapping[Key, Title], Meta(description="Every feature, and what people call it.")] = {}
+    limits: Annotated[Mapping[Key, Title], Meta(description="Every limit, and what people call it.")] = {}
 
     @property
     def fallback(self) -> Plan:

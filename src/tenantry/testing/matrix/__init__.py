@@ -69,7 +69,8 @@ def _mute(wanted: list[Operation], own: Tenant, others: list[Tenant]) -> Iterato
     for operation in wanted:
         if operation.route.in_org and any(one.own(operation) is None for one in (own, *others)):
             yield f"{operation.name}: a tenant has nothing to name in its path; `plant` a row"
-        elif status := own.unread.get(operation.name):
+        # what is for operators is refused to every tenant alike
+        elif (status := own.unread.get(operation.name)) and not operation.route.of_operators:
             yield f"{operation.name}: its own owner is answered {status}, so that a refusal says nothing"
 
 

@@ -13,6 +13,8 @@ function drawPlot(place) {
   const options = {
     width: place.clientWidth || 320,
     height: 220,
+    // days begin in UTC
+    tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
     scales: { y: { range: (_, least, most) => [Math.min(0, least ?? 0), Math.max(1, most ?? 1)] } },
     axes: [axis, { ...axis, size: 64, values: (_, ticks) => ticks.map((tick) => tick.toLocaleString() + unit) }],
     series: [{}, ...lines.map(([label], index) => ({ label, stroke: colours[index % 5], width: 2, points: { size: 4 } }))],

@@ -69,7 +69,7 @@ class Paper:
         return self._reply(page.template, page, place, values)
 
     def refused(
-        self, page: Page, place: str, values: Mapping[str, Any], problem: Problem, entered: Mapping[str, str]
+        self, page: Page, place: str, values: Mapping[str, Any], problem: Problem, entered: Mapping[str, Any]
     ) -> Reply:
         """A page whose form was refused: what is wrong with it, and what was entered, secrets apart."""
         kept = {name: text for name, text in entered.items() if "password" not in name}
@@ -106,7 +106,9 @@ class Paper:
 
 def _fault(problem: Problem) -> Fault:
     """The problem as it is said on a page; what a decoder says of a field is for programmers."""
-    fields = {error.at.partition(".")[2]: PLAIN.get(error.message, error.message) for error in problem.errors}
+    # what is wrong with one thing of a list is said of the list
+    errors = [(error.at.partition(".")[2].partition("[")[0], error.message) for error in problem.errors]
+    fields = {field: PLAIN.get(message, message) for field, message in errors}
     plain = {name: MISFIT if said.startswith("Expected") else said for name, said in fields.items()}
     return Fault(MARKED if plain else problem.detail, plain)
 

@@ -14,7 +14,7 @@ from tenantry.entrypoints.http.cookies import give_visit, take_dead_visit
 from tenantry.entrypoints.http.endpoint import Endpoint, calling, perform
 from tenantry.entrypoints.http.origins import refuse_other_sites
 from tenantry.entrypoints.http.pages.paper import FRAME, Paper
-from tenantry.entrypoints.http.query import read_query
+from tenantry.entrypoints.http.query import read_form, read_query
 from tenantry.entrypoints.http.reads import constant
 from tenantry.entrypoints.http.reply import Reply
 from tenantry.foundation.action import Refusal
@@ -25,11 +25,13 @@ from tenantry.foundation.problems import NotFound, Problem, Unauthenticated
 from tenantry.foundation.refusals import AccountClosed, SessionEnded
 from tenantry.foundation.routes import Route, id_parameters
 from tenantry.foundation.runtime import Runtime
-from tenantry.foundation.wire import decode_query
+from tenantry.foundation.wire import decode_query, lists_of
 
 STYLE = "/account/style.css"
 FORM_TYPES = frozenset((b"application/x-www-form-urlencoded", b"application/x-www-form-urlencoded;charset=utf-8"))
 FOR_AN_HOUR = b"public, max-age=3600"
+Entered = Mapping[str, str | list[str]]
+"""What was filled in, by the names of fields."""
 
 
 def pages(registry: Registry, runtime: Runtime) -> Iterator[tuple[str, dict[str, Endpoint]]]:
@@ -70,38 +72,45 @@ class Desk:
         """The page, or where its reader is led instead."""
         raw: bytes = scope["query_string"]
         place: str = scope["path"]
+        asked: dict[str, str] = {}
         try:
-            values = await self._values(scope, arrival, read_query(raw) if raw else {})
+            asked = read_query(raw) if raw else {}
+            values = await self._values(scope, arrival, asked)
         except Problem as problem:
             back = f"{place}?{raw.decode('latin-1')}" if raw else place
-            return self._elsewhere(problem, arrival, back) or self._refuse(place, problem, arrival)
+            return self._elsewhere(problem, arrival, back) or await self._unasked(problem, scope, arrival, asked)
         if isinstance(values, SeeOther):
             return _see_other(values.to)
         return self._paper.page(self._page, place, values)
 
+    async def _unasked(
+        self, problem: Problem, scope: Mapping[str, Any], arrival: Arrival, asked: Mapping[str, str]
+    ) -> Reply:
+        """What is shown where a page cannot be shown as it was asked for."""
+        return self._refuse(scope["path"], problem, arrival)
+
     def _taker(self, taken: Route) -> Endpoint:
         """Where a form leads; or the page again, with what was wrong."""
+        lists = () if taken.body is None else lists_of(taken.body)
 
         async def take(scope: dict[str, Any], receive: Any, arrival: Arrival) -> Reply:
-            entered: dict[str, str] = {}
+            entered: Entered = {}
             place = self._page.path.format(**scope["path_params"])
             try:
                 refuse_other_sites(self._runtime, arrival)
-                entered = _filled_in(await read_body(arrival, receive, types=FORM_TYPES))
+                entered = read_form(await read_body(arrival, receive, types=FORM_TYPES), lists)
                 answer = await self._taken(taken, scope, arrival, entered)
             except Problem as problem:
                 answer = Refusal(problem)
             if not isinstance(answer, Refusal):
                 return await self._done(answer, scope, arrival)
             return self._elsewhere(answer.problem, arrival, place) or await self._again(
-                answer.problem, place, scope, arrival, entered
+                answer.problem, scope, arrival, entered
             )
 
         return take
 
-    async def _values(
-        self, scope: Mapping[str, Any], arrival: Arrival, given: Mapping[str, str]
-    ) -> Mapping[str, Any] | SeeOther:
+    async def _values(self, scope: Mapping[str, Any], arrival: Arrival, given: Entered) -> Mapping[str, Any] | SeeOther:
         shown = self._page.shown
         call = await calling(shown, self._runtime, arrival)
         query = {} if shown.query is None else {"query": decode_query(given, shown.query)}
@@ -112,7 +121,7 @@ class Desk:
         """What the frame shows beside the page."""
         return {}
 
-    async def _taken(self, taken: Route, scope: Mapping[str, Any], arrival: Arrival, entered: Mapping[str, str]) -> Any:
+    async def _taken(self, taken: Route, scope: Mapping[str, Any], arrival: Arrival, entered: Entered) -> Any:
         call = await calling(taken, self._runtime, arrival)
         form = {} if taken.body is None else {"form": decode_query(entered, taken.body, at="form")}
         return await perform(taken, call, _ids(taken, scope) | form, arrival)
@@ -126,18 +135,24 @@ class Desk:
             name = (b"content-disposition", f'attachment; filename="{answer.name}"'.encode())
             return Reply(200, answer.content, [(b"content-type", answer.kind.encode()), name])
         if answer.visit is not None:
+            arrival.of_operators = arrival.of_operators or answer.of_operators
             give_visit(self._runtime, arrival, answer.visit)
         return _see_other(answer.to)
 
-    async def _again(
-        self, problem: Problem, place: str, scope: Mapping[str, Any], arrival: Arrival, entered: Mapping[str, str]
-    ) -> Reply:
+    async def _again(self, problem: Problem, scope: Mapping[str, Any], arrival: Arrival, entered: Entered) -> Reply:
         """The page once more, asked for with what of the form it can be asked for with."""
         query = self._page.shown.query
         names = msgspec.structs.fields(query) if query is not None else ()
         again = {field.encode_name: entered[field.encode_name] for field in names if field.encode_name in entered}
+        return await self._shown_with(problem, scope, arrival, again, entered)
+
+    async def _shown_with(
+        self, problem: Problem, scope: Mapping[str, Any], arrival: Arrival, asked: Entered, entered: Entered
+    ) -> Reply:
+        """The page with what was refused, as it is when it is asked for so."""
+        place = self._page.path.format(**scope["path_params"])
         try:
-            values = await self._values(scope, arrival, again)
+            values = await self._values(scope, arrival, asked)
         except Problem:
             # what was refused first says more than why it cannot even be shown again
             return self._refuse(place, problem, arrival)
@@ -164,12 +179,6 @@ def _ids(route: Route, scope: Mapping[str, Any]) -> dict[str, Any]:
     if None in ids.values():
         raise NotFound
     return dict(ids)
-
-
-def _filled_in(body: bytes) -> dict[str, str]:
-    """What was filled in; a field that was left empty is as one that is not there."""
-    given = read_query(body, what="form") if body else {}
-    return {name: text for name, text in given.items() if text}
 
 
 def _see_other(to: str) -> Reply:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tenantry.entrypoints.http.postman.operation import PARAMETER, Operation, operations
-from tenantry.entrypoints.http.postman.requests import RECEIVER, item, receiver
+from tenantry.entrypoints.http.postman.requests import OPERATOR_TOKEN, RECEIVER, bearer, item, receiver
 from tenantry.entrypoints.http.postman.samples import sample
 from tenantry.entrypoints.http.postman.scripts import script, signing_in
 
@@ -19,7 +19,8 @@ DEMO = {"email": "demo@example.com", "password": "a demo is not a secret"}
 SIGN_IN, FOUND = ("POST", "/v1/auth/login"), ("POST", "/v1/orgs")
 ABOUT = (
     "Made of the OpenAPI document by `tenantry openapi --postman`. Run the folder First once: it signs in, makes an "
-    "organization and keeps what the rest needs. Whatever is made keeps its id, and is asked about after that."
+    "organization and keeps what the rest needs. Whatever is made keeps its id, and is asked about after that. What is "
+    "for operators takes an `operator_token`, which signing in as one answers."
 )
 _ENDS = re.compile(r"/(closure|logout|sessions/\{\w+\})$")
 
@@ -29,7 +30,7 @@ def collection(document: Mapping[str, Any]) -> dict[str, Any]:
     known = list(operations(document))
     return {
         "info": {"name": document["info"]["title"], "description": ABOUT, "schema": SCHEMA},
-        "auth": {"type": "bearer", "bearer": [{"key": "token", "value": "{{token}}", "type": "string"}]},
+        "auth": bearer("token"),
         "variable": [
             {"key": key, "value": value, "type": "string"} for key, value in _variables(document, known).items()
         ],
@@ -44,7 +45,14 @@ def _variables(document: Mapping[str, Any], known: list[Operation]) -> dict[str,
         for operation in known
         for parameter in operation.parameters("path")
     }
-    return {"base_url": NEARBY if origin == "/" else origin, "token": "", **DEMO, **ids, RECEIVER: receiver(known)}
+    return {
+        "base_url": NEARBY if origin == "/" else origin,
+        "token": "",
+        OPERATOR_TOKEN: "",
+        **DEMO,
+        **ids,
+        RECEIVER: receiver(known),
+    }
 
 
 def _first(known: list[Operation]) -> dict[str, Any]:

@@ -31,6 +31,11 @@ class Operation:
         return not self.said["security"]
 
     @property
+    def of_operators(self) -> bool:
+        """Whether it takes the token of an operator."""
+        return any("operator" in scheme for scheme in self.said["security"])
+
+    @property
     def makes(self) -> str | None:
         """The variable that holds the id of what it makes."""
         return self._member() if self.method == "POST" else None

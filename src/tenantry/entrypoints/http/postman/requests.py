@@ -20,6 +20,9 @@ NOWHERE = {
     "is not, which is refused. Take it away to listen.",
 }  # fmt: skip
 
+OPERATOR_TOKEN = "operator_token"  # noqa: S105  (its name)
+"""The variable that an operator fills in by hand: the demo has none."""
+
 
 def item(operation: Operation, lines: list[str], *, name: str = "", body: Any = None) -> dict[str, Any]:
     """A request with what tests its answer, and answers that it can get."""
@@ -47,6 +50,8 @@ def _request(operation: Operation, body: Any) -> dict[str, Any]:
     }
     if operation.public:
         request["auth"] = {"type": "noauth"}
+    if operation.of_operators:
+        request["auth"] = bearer(OPERATOR_TOKEN)
     if (content := operation.body) is not None:
         filled = body or _filled(example(content, operation.document), operation)
         request["header"].append(JSON_HEADER)
@@ -86,6 +91,11 @@ def _query(operation: Operation) -> Iterator[dict[str, Any]]:
         value = sample(parameter["schema"], operation.document)
         written = value if isinstance(value, str) else json.dumps(value)
         yield {"key": parameter["name"], "value": "" if value is None else written} | _unless_required(parameter)
+
+
+def bearer(variable: str) -> dict[str, Any]:
+    """An access token that a variable of the collection holds."""
+    return {"type": "bearer", "bearer": [{"key": "token", "value": f"{{{{{variable}}}}}", "type": "string"}]}
 
 
 def _headers(operation: Operation) -> Iterator[dict[str, Any]]:

@@ -1,0 +1,35 @@
+"""What an operator does about somebody's account, beyond what the house's verbs refuse by themselves."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from tenantry.accounts.actions import disable_user, revoke_sessions
+from tenantry.accounts.events import SessionEnded, UserDisabled
+from tenantry.admin import queries
+from tenantry.admin.models.operators import may_act_on
+from tenantry.admin.problems import HigherOperator
+from tenantry.foundation.action import action
+from tenantry.foundation.operating import OperatorWork
+from tenantry.foundation.permission import HOUSE
+
+
+@action(requires=HOUSE, records=(UserDisabled, SessionEnded))
+async def keep_person_out(work: OperatorWork, *, user_id: UUID, why: str, until: datetime | None) -> None:
+    """Keep a person out until an instant, or until they are let in; nobody does so to an operator above themselves."""
+    await _check_rank(work, user_id)
+    await disable_user(work, user_id=user_id, why=why, until=until)
+
+
+@action(requires=HOUSE, records=SessionEnded)
+async def sign_person_out(work: OperatorWork, *, user_id: UUID) -> None:
+    """Sign a person out of every device; nobody does so to an operator above themselves."""
+    await _check_rank(work, user_id)
+    await revoke_sessions(work, user_id=user_id)
+
+
+async def _check_rank(work: OperatorWork, user_id: UUID) -> None:
+    other = await queries.operator(work, user_id=user_id)
+    if not may_act_on(work.role, None if other is None else other.role):
+        raise HigherOperator

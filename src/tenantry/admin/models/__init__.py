@@ -1,0 +1,1 @@
+"""Rows of operators' own, and of what they look at."""
