@@ -42,6 +42,12 @@ async def browser(house: Installation) -> Browser:
     await owner.post(f"/v1/orgs/{org}/invites", {"email": "new@console-pages.example", "role": "member"})
     made = await owner.post(f"/v1/orgs/{org}/api-keys", {"name": POLYGLOT, "scopes": ["members:read"]})
     NAMED["key"] = made.json["id"]
+    hook = {"url": "https://1.1.1.1/hooks", "description": POLYGLOT}
+    NAMED["endpoint"] = (await owner.post(f"/v1/orgs/{org}/webhook-endpoints", hook)).json["id"]
+    await owner.patch(f"/v1/orgs/{org}", {"name": POLYGLOT + "!"})
+    await house.drain_consumers()
+    told = await owner.get(f"/v1/orgs/{org}/webhook-endpoints/{NAMED['endpoint']}/deliveries")
+    NAMED["delivery"] = told.json["items"][0]["id"]
     return await house.browser(agent=POLYGLOT).sign_in(owner.email, PASSWORD)
 
 

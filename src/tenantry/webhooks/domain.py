@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tenantry.foundation.domain import Domain
 from tenantry.foundation.quota import Quota
-from tenantry.webhooks import actions, cli, events, history, http, jobs, permissions, problems, queries, sending
+from tenantry.webhooks import actions, cli, console, events, history, http, jobs, permissions, problems, queries, sending
 from tenantry.webhooks.settings import WebhookSettings
 
 domain = Domain(
@@ -17,6 +17,7 @@ domain = Domain(
     permissions=permissions.ALL,
     settings=WebhookSettings,
     routes=http.routes,
+    console=console.pages,
     jobs=jobs,
     letters=Path(__file__).parent / "letters",
     commands=cli.commands,
