@@ -161,20 +161,28 @@ class Market:
         for _ in range(steps):
             await self.chance.choice((self.join, self.found, self.invite, *often))()
 
-    async def purge(self, org: str) -> None:
-        """An organization ends, is closed, and is purged after its grace."""
+    async def close(self, org: str) -> None:
+        """An organization ends, is closed, and its grace is over."""
         await self.cancel(org)
         await self.advance(370)
-        owner = await self.back(self.orgs[org])
+        owner = await self.back(self.orgs.pop(org))
         slug = (await owner.get(f"/v1/orgs/{org}")).json["slug"]
         assert (await owner.post(f"/v1/orgs/{org}/closure", {"slug": slug})).status == 200
         await self.house.drain_consumers()
+        await self.advance(31)
         # what is left at Stripe is ended first, and the purge comes an hour later
-        for days in (31, 1):
-            await self.advance(days)
-            await self.house.ask(NewJob("orgs.ask_for_purges"))
-            await self.heard()
-        del self.orgs[org]
+        await self.ask_for_purges()
+        await self.advance(1)
+
+    async def ask_for_purges(self) -> None:
+        """What happens each hour to those whose grace is over."""
+        await self.house.ask(NewJob("orgs.ask_for_purges"))
+        await self.house.drain_jobs()
+
+    async def purge(self, org: str) -> None:
+        """An organization ends, is closed, and is purged after its grace."""
+        await self.close(org)
+        await self.ask_for_purges()
 
     # what is known of it
 

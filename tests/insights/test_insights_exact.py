@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -12,10 +13,7 @@ from insights_kit import Market, insights
 from tenantry.admin.actions import rebuild_insights
 from tenantry.foundation.events.consumer import Consumer, ConsumerWork, Logged
 from tenantry.foundation.events.stepping import step
-from tenantry.foundation.forgetting import ForgettingWork
-from tenantry.foundation.jobs.job import NewJob
 from tenantry.foundation.work import SystemWork
-from tenantry.orgs.actions import purge_org
 
 ALWAYS = ("--from", "2000-01-01", "--to", "2100-01-01")
 FOUNDED = "select (created_at at time zone 'UTC')::date::text as day, count(*) as times from tenantry.orgs group by 1"
@@ -170,12 +168,17 @@ async def test_an_organization_purged_while_insights_are_made_anew_is_counted_on
     await market.join()
     org = await market.found()
     await market.subscribe(org, plan="flat")
+    await market.close(org)
     await market.house.drain_consumers()
     await insights(market.house, "rebuild")
     [whole] = [one for one in market.house.registry.consumers if one.name == "admin.fold_insights"]
     while (await step(market.house.runtime, whole, 2)).more:
         pass
-    await market.purge(org)
+    [row] = await market.house.rows("select id from tenantry.orgs")
+    assert await market.house.rows("select from tenantry.insight_orgs where generation = 2")
+    await market.ask_for_purges()
+    assert not await market.house.rows("select from tenantry.orgs")
+    assert str(row["id"]) not in str(await market.kept()), "also before anybody reads that it is purged"
     await market.house.drain_consumers()
     shown = await market.show(*ALWAYS)
     assert _totals(shown)["orgs_founded"] == 1
@@ -183,27 +186,32 @@ async def test_an_organization_purged_while_insights_are_made_anew_is_counted_on
     assert (money["new"], money["at_end"]) == (9900, 0)
 
 
-async def test_what_a_rebuild_still_read_of_an_organization_goes_when_it_is_purged(market: Market) -> None:
+async def test_what_a_rebuild_still_held_of_an_organization_goes_when_it_is_purged(market: Market) -> None:
     await market.join()
     org = await market.found()
-    owner = await market.back(market.orgs[org])
-    slug = (await owner.get(f"/v1/orgs/{org}")).json["slug"]
-    assert (await owner.post(f"/v1/orgs/{org}/closure", {"slug": slug})).status == 200
-    await market.advance(31)
+    await market.subscribe(org, plan="flat")
+    await market.close(org)
     await market.house.drain_consumers()
     [row] = await market.house.rows("select id from tenantry.orgs")
     left = "select from tenantry.insight_orgs where org_id = $1"
-    while await market.house.rows(left, row["id"]):
-        async with ForgettingWork(market.call, reason="a test of purging") as work:
-            assert not await purge_org(work, org_id=row["id"])
     async with SystemWork(market.call, reason="a test of rebuilding") as work:
         assert await rebuild_insights(work)
     [whole] = [one for one in market.house.registry.consumers if one.name == "admin.fold_insights"]
-    while (await step(market.house.runtime, whole, 2)).more:
-        pass
-    assert await market.house.rows(left, row["id"]), "its events are there until their turn comes"
-    await market.house.ask(NewJob("orgs.ask_for_purges"))
-    await market.heard()
+    reading, purged = asyncio.Event(), asyncio.Event()
+
+    async def fold(work: ConsumerWork, happened: Sequence[Logged]) -> None:
+        reading.set()
+        await purged.wait()
+        await whole.function(work, happened)
+
+    slow = asyncio.create_task(step(market.house.runtime, msgspec.structs.replace(whole, function=fold), 2))
+    async with asyncio.timeout(10):
+        await reading.wait()
+    await market.ask_for_purges()
+    assert not await market.house.rows("select from tenantry.orgs")
+    purged.set()
+    assert (await slow).how == "done"
+    assert await market.house.rows(left, row["id"]), "it had read what is gone since"
     await market.house.drain_consumers()
     assert not await market.house.rows(left, row["id"])
     assert _totals(await market.show(*ALWAYS))["orgs_founded"] == 1
