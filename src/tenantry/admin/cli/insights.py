@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Annotated
 
 import msgspec
 
 from tenantry.admin import actions
-from tenantry.admin.models.insights import Cohort, Count, Money, OnPlan, Progress, Total
+from tenantry.admin.models.insights import Insights, Progress
 from tenantry.admin.queries import insights
 from tenantry.foundation.call import Call
 from tenantry.foundation.command import BadUsage, Command, Option
 from tenantry.foundation.work import SystemWork
 
-SHOWN_DAYS = timedelta(days=30)
 Since = Annotated[str | None, Option("From this day on (`2026-05-01`, UTC); else 30 days.", flag="--from")]
 Until = Annotated[str | None, Option("Before this day; else until now.", flag="--to")]
-
-
-class Insights(msgspec.Struct, frozen=True):
-    """How the installation does, in a span of days; `read` says how far of the log is in it."""
-
-    since: date
-    until: date
-    totals: list[Total]
-    money: list[Money]
-    plans: list[OnPlan]
-    retention: list[Cohort]
-    days: list[Count]
-    read: list[Progress]
 
 
 class Rebuild(msgspec.Struct, frozen=True):
@@ -42,14 +28,7 @@ class Rebuild(msgspec.Struct, frozen=True):
 async def show(call: Call, *, since: Since = None, until: Until = None) -> Insights:
     """Show sign-ups, activity, retention, trials and what is paid by the month, of everybody together."""
     async with SystemWork(call, reason="figures are of everybody", reading=True) as work:
-        before = _day(until, "--to") or _after(await insights.today(work))
-        first = _day(since, "--from") or before - SHOWN_DAYS
-        span = {"since": first, "until": before}
-        return Insights(
-            first, before, await insights.totals(work, **span), await insights.money(work, **span),
-            await insights.plans(work), await insights.retention(work, **span), await insights.counts(work, **span),
-            await insights.progress(work),
-        )  # fmt: skip
+        return await insights.figures(work, *await insights.span(work, _day(since, "--from"), _day(until, "--to")))
 
 
 async def rebuild(call: Call) -> Rebuild:
@@ -57,11 +36,6 @@ async def rebuild(call: Call) -> Rebuild:
     async with SystemWork(call, reason="figures are of everybody") as work:
         begun = await actions.rebuild_insights(work)
         return Rebuild(begun, await insights.progress(work))
-
-
-def _after(day: date | None) -> date:
-    assert day is not None
-    return day + timedelta(days=1)
 
 
 def _day(text: str | None, option: str) -> date | None:

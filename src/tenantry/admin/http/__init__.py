@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tenantry.admin.http import orgs, people, sessions
+from tenantry.admin.http import insights, orgs, people, sessions
 from tenantry.admin.http.shapes import routes
 
-__all__ = ["orgs", "people", "routes", "sessions"]
+__all__ = ["insights", "orgs", "people", "routes", "sessions"]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
-from tenantry.admin.models.insights import Cohort, Count, Money, OnPlan, Progress, Total
+from tenantry.admin.models.insights import Cohort, Count, Insights, Money, OnPlan, Progress, Total
 from tenantry.foundation.data.sql import many, value
+from tenantry.foundation.work import SystemWork
+
+SHOWN_DAYS = timedelta(days=30)
+"""The days that are shown unless somebody says which."""
 
 today = value(date, "select (tenantry.now() at time zone 'UTC')::date")
 
@@ -136,3 +140,21 @@ progress = many(
      order by place.generation
     """,
 )
+
+
+async def span(work: SystemWork, since: date | None, until: date | None) -> tuple[date, date]:
+    """The days from `since` on and before `until`: until now, and of thirty days, where that is not said."""
+    if until is None:
+        now = await today(work)
+        assert now is not None
+        until = now + timedelta(days=1)
+    return since or until - SHOWN_DAYS, until
+
+
+async def figures(work: SystemWork, since: date, until: date) -> Insights:
+    """Everything that is shown of a span of days."""
+    days = {"since": since, "until": until}
+    return Insights(
+        since, until, await totals(work, **days), await money(work, **days), await plans(work),
+        await retention(work, **days), await counts(work, **days), await progress(work),
+    )  # fmt: skip

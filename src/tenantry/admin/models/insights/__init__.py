@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from tenantry.admin.models.insights.books import OVER, Books, Movement, Standing, monthly
-from tenantry.admin.models.insights.figures import Cohort, Count, Money, OnPlan, Progress, Total
+from tenantry.admin.models.insights.figures import Cohort, Count, Insights, Money, OnPlan, Progress, Total
 
 __all__ = [
     "OVER",
     "Books",
     "Cohort",
     "Count",
+    "Insights",
     "Money",
     "Movement",
     "OnPlan",

@@ -72,3 +72,16 @@ class Progress(msgspec.Struct, frozen=True):
     state: str
     moved_at: datetime
     ahead: int
+
+
+class Insights(msgspec.Struct, frozen=True):
+    """How the installation does, in a span of days; `read` says how far of the log is in it."""
+
+    since: date
+    until: date
+    totals: list[Total]
+    money: list[Money]
+    plans: list[OnPlan]
+    retention: list[Cohort]
+    days: list[Count]
+    read: list[Progress]
