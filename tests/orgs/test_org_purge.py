@@ -16,6 +16,7 @@ import pytest
 from org_closing import Place, again, as_house, as_owner, closed, founded, purge, user_of
 
 from tenantry.accounts.domain import domain as accounts
+from tenantry.admin.domain import domain as admin
 from tenantry.billing.domain import domain as billing
 from tenantry.foundation.data.sql import Run, run
 from tenantry.foundation.domain import Domain, Registry
@@ -551,8 +552,8 @@ async def test_a_plugins_tables_are_emptied_before_those_they_build_on(database_
         tables={"notes": erased(run("delete from tenantry.notes where author = :user_id"))},
         org_tables={"notes": forget},
     )
-    known = Registry((accounts, orgs, plans, usage, billing, webhooks, notes))
-    build_upon = (domain.org_tables for domain in (webhooks, billing, usage, orgs))
+    known = Registry((accounts, orgs, plans, usage, billing, webhooks, admin, notes))
+    build_upon = (domain.org_tables for domain in (admin, webhooks, billing, usage, orgs))
     assert list(known.org_tables) == ["notes", *chain.from_iterable(build_upon), *OF_FOUNDATION]
     clock = HandClock(tmp_path / "clock")
     async with installed(database_url, tmp_path, registry=known, environ=clock.environ) as house:

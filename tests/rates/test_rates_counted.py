@@ -436,7 +436,7 @@ def test_whatever_asks_stripe_is_counted_exactly(registry: Registry) -> None:
         "PUT /seats",
         "POST /cancellation",
         "DELETE /cancellation",
-        "POST ",
+        "POST /decision",
         "GET /change",
         "POST /change",
         "POST /cancel",
