@@ -16,6 +16,7 @@ from tenantry.testing import Databases, HandClock, Installation, installed
 # tests that may be skipped in CI, by a part of their name, each with its reason
 MAY_BE_SKIPPED: dict[str, str] = {
     "behind-pgbouncer": "PgBouncer is no Python package: what needs it runs where the machine has it",
+    "tests/browser/": "Chromium is no Python package: what needs it runs where the machine has it",
 }
 
 

@@ -142,7 +142,7 @@ def test_an_empty_folder_of_the_name_or_another_one_is_filled(new: Callable[...,
         ("library", "--thing", "book"),
         ("zebra_facts",),
         ("ox", "--thing", "ox"),
-        ("a_name_as_long_as_a_plugin_can_be_called", "--thing", "as_long_as_a_thing"),
+        ("a_name_as_long_as_a_plugin_can_be_called", "--thing", "as_long_as_a_plank"),
     ],
 )
 def test_what_is_written_is_as_our_own_code_is_for_the_linter(

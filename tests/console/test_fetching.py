@@ -69,6 +69,17 @@ def test_a_machine_without_npm_is_told_so_and_goes_on(place: Path) -> None:
     )
 
 
+def test_a_machine_without_network_is_told_why_and_is_not_kept_waiting(place: Path) -> None:
+    nowhere = {"npm_config_registry": "http://127.0.0.1:9", "npm_config_cache": str(place / "cache")}
+    done = subprocess.run(
+        [sys.executable, str(place / "fetch.py")], capture_output=True, text=True, check=True, timeout=40,
+        env=_environment() | nowhere,
+    )  # fmt: skip
+    assert "it works without them. npm ended with 1: " in done.stderr
+    assert "ECONNREFUSED" in done.stderr
+    assert not (place / "fetched").exists()
+
+
 async def test_without_them_the_console_works_and_says_so(
     databases: Databases, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,6 +35,7 @@ LEFT_OUT = {
 }
 # what fits the schema may still be refused, for what no schema can say
 UNSPEAKABLE = {
+    ("admin.insights", "invalid"): "days that are out of range, or not in their order",
     ("accounts.register", "weak_password"): "how hard a password is to guess",
     ("accounts.register", "invalid body.email"): "an address has more rules than its format",
     ("accounts.resend", "invalid body.email"): "the same",

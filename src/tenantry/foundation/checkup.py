@@ -32,7 +32,8 @@ READINESS = {
     ("database", "unreachable"): "Start PostgreSQL, or set TENANTRY_DATABASE_URL to where it listens.",
     ("migrations", "unknown"): "Mend the database first.",
     ("migrations", "missing"): "Run `tenantry migrate`.",
-    ("migrations", "behind"): "Run `tenantry migrate` with this version's code, or deploy the code that migrated last.",
+    ("migrations", "behind"): "Run `tenantry migrate` with this version's code.",
+    ("migrations", "ahead"): "Deploy the code that migrated last; this one serves until then.",
     (
         "keys",
         "missing",

@@ -17,6 +17,8 @@ from tenantry.foundation.runtime import Runtime
 FRESH_FOR = 1.0
 """Seconds for which what `/readyz` found is answered again."""
 PATIENCE = 3.0
+# a schema of newer code still serves the one before it, so that a deployment replaces processes one by one
+SERVING = frozenset(("ok", "ahead"))
 
 
 class State(msgspec.Struct, frozen=True):
@@ -40,7 +42,6 @@ class Readiness:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._head = migrations.revisions()[-1]
         self._known: State | None = None
         self._known_at = 0.0
         self._asking = asyncio.Lock()
@@ -57,7 +58,7 @@ class Readiness:
         database, schema, plugins = await self._database()
         keys = "ok" if self._runtime.keys.ready else "missing"
         checks = {"database": database, "migrations": schema, "keys": keys}
-        return State(set(checks.values()) == {"ok"}, checks, plugins)
+        return State(set(checks.values()) <= SERVING, checks, plugins)
 
     async def _database(self) -> tuple[str, str, dict[str, str]]:
         plugins = dict.fromkeys(self._runtime.histories, "ok")
@@ -74,15 +75,12 @@ class Readiness:
             return "unreachable", "unknown", plugins | dict.fromkeys(self._runtime.histories, "unknown")
         except PostgresError:
             # it answers, but the roles or the schema that `migrate` makes are not there
-            return "ok", "missing" if found is None else self._schema(found), plugins
-        return "ok", self._schema(found), plugins
-
-    def _schema(self, found: str | None) -> str:
-        return "ok" if found == self._head else "behind"
+            return "ok", "missing" if found is None else _standing(found), plugins
+        return "ok", _standing(found), plugins
 
 
-def _standing(found: str | None, history: migrations.History) -> str:
-    """Where a plugin's schema stands beside its code."""
+def _standing(found: str | None, history: migrations.History = migrations.CORE) -> str:
+    """Where a schema stands beside its code."""
     known = [None, *migrations.revisions(history)]
     if found not in known:
         return "ahead"

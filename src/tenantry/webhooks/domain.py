@@ -6,7 +6,19 @@ from pathlib import Path
 
 from tenantry.foundation.domain import Domain
 from tenantry.foundation.quota import Quota
-from tenantry.webhooks import actions, cli, console, events, history, http, jobs, permissions, problems, queries, sending
+from tenantry.webhooks import (
+    actions,
+    cli,
+    console,
+    events,
+    history,
+    http,
+    jobs,
+    permissions,
+    problems,
+    queries,
+    sending,
+)
 from tenantry.webhooks.settings import WebhookSettings
 
 domain = Domain(

