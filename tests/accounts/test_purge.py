@@ -14,6 +14,7 @@ import pytest
 from closing import close, closed, id_of, purge, reopen, sign_in
 
 from tenantry.accounts import actions, domain
+from tenantry.admin.domain import domain as admin
 from tenantry.api_keys.domain import domain as api_keys
 from tenantry.audit.domain import domain as audit
 from tenantry.billing.domain import domain as billing
@@ -351,7 +352,7 @@ async def test_a_plugins_tables_come_before_those_they_refer_to(database_url: st
         needs=("accounts",),
         tables={"notes": anonymized(forget_author, why="others read them on"), "likes": erased(unlike)},
     )
-    known = Registry((domain.domain, orgs, plans, api_keys, usage, flags, billing, webhooks, audit, notes))
+    known = Registry((domain.domain, orgs, plans, api_keys, usage, flags, billing, webhooks, audit, admin, notes))
     clock = HandClock(tmp_path / "clock")
     async with installed(database_url, tmp_path, registry=known, environ=clock.environ) as house:
         ada, bob = await closed(house, "ada@example.com"), await house.person("bob@example.com")

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from memos import jobs
@@ -19,6 +19,7 @@ from tenantry.assemble import DOMAINS, read, registry
 from tenantry.entrypoints.http.openapi import describe
 from tenantry.foundation.action import every_verb
 from tenantry.foundation.domain import Registry
+from tenantry.foundation.pages import Frame
 from tenantry.foundation.plugins.plugin import Plugin
 from tenantry.foundation.tracing import questions_of
 from tenantry.settings import Settings
@@ -135,9 +136,11 @@ async def test_an_empty_plugin_changes_nothing(shelf: Shelf, databases: Database
     shelf.put("empty")
     with_it, without = registry(("empty",)), registry(())
     assert with_it.plugins[0].state == "ok"
-    for part in ("routes", "pages", "menu", "handlers", "commands", "sealed", "events", "problems", "permissions",
+    for part in ("routes", "pages", "handlers", "commands", "sealed", "events", "problems", "permissions",
                  "sections", "letters", "fates", "wraps", "histories"):  # fmt: skip
         assert getattr(with_it, part) == getattr(without, part), part
+    for frame in get_args(Frame):
+        assert with_it.menu(frame) == without.menu(frame)
     assert with_it.listeners() == without.listeners()
     assert describe(with_it, Settings()) == describe(without, Settings())
     async with databases.fresh() as url:

@@ -335,7 +335,7 @@ async def test_a_worker_serves_consumers_until_it_is_told_to_stop(
 
 async def test_an_installation_without_consumers_is_drained_at_once(installation: Installation) -> None:
     await installation.person()
-    assert await installation.drain_consumers() == 0
+    assert await drain_consumers(installation.runtime, ()) == 0
 
 
 async def test_what_holds_the_log_back_is_told_to_whoever_drains_it(

@@ -31,7 +31,7 @@ class Comes(NamedTuple):
 
 HARBOUR, COVE = ("Harbour Lights", "harbour-lights"), ("Quiet Cove", "quiet-cove")
 CAST = (
-    Comes("Grace Hopper", 87, "admin", None),
+    Comes("Ruth Adeyemi", 87, "admin", None),
     Comes("Lin Chao", 80, "admin", "member"),
     Comes("Amara Okafor", 66, "member", "admin"),
     Comes("Jonas Weber", 52, "member", None),
