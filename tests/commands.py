@@ -4,10 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import os
+import site
 import subprocess
+import sys
+from pathlib import Path
 
 from tenantry.testing import Installation
 from tenantry.testing.installation import MASTER_KEYS
+
+TOOLS = Path(sys.executable).parent
+
+
+def a_shell(folder: Path) -> dict[str, str]:
+    """A shell's environment with a Python of its own in a folder, in which what this one has is installed too."""
+    uv, here = TOOLS / "uv", folder / "env"
+    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, here], check=True, timeout=60)
+    python = here / "bin" / "python"
+    [packages] = (here / "lib").glob("python*/site-packages")
+    inherited = [f"import site; site.addsitedir({place!r})" for place in site.getsitepackages()]
+    (packages / "inherited.pth").write_text("\n".join(inherited) + "\n")
+    command = here / "bin" / "tenantry"
+    command.write_text(f"#!{python}\nfrom tenantry.__main__ import main\nmain()\n")
+    command.chmod(0o755)
+    kept = {name: text for name, text in os.environ.items() if not name.startswith(("TENANTRY_", "PYTEST_", "PYTHON"))}
+    return kept | {
+        "PATH": f"{here / 'bin'}:{TOOLS}:{os.environ['PATH']}", "VIRTUAL_ENV": str(here), "UV_OFFLINE": "1",
+    }  # fmt: skip
 
 
 async def run(

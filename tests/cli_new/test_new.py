@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
-import site
 import subprocess
-import sys
 from collections.abc import Callable
 from errno import ENOSPC
 from itertools import count
@@ -17,6 +14,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from commands import TOOLS, a_shell
 from tenantry import assemble
 from tenantry.entrypoints.cli import build
 from tenantry.entrypoints.cli.assembly import Assembly
@@ -25,7 +23,6 @@ from tenantry.entrypoints.cli.project.words import RESERVED, plural, singular
 ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "docs/howto/write-a-plugin.md"
 COMMANDS = re.compile(r"^<!-- run -->\n```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-TOOLS = Path(sys.executable).parent
 
 
 @pytest.fixture
@@ -159,30 +156,12 @@ def test_what_is_written_is_as_our_own_code_is_for_the_linter(
             assert ruff.returncode == 0, ruff.stdout
 
 
-@pytest.fixture
-def bench(tmp_path: Path) -> dict[str, str]:
-    """A shell's environment with a Python of its own, in which what this one has is installed too."""
-    uv, here = TOOLS / "uv", tmp_path / "env"
-    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, here], check=True, timeout=60)
-    python = here / "bin" / "python"
-    [packages] = (here / "lib").glob("python*/site-packages")
-    inherited = [f"import site; site.addsitedir({place!r})" for place in site.getsitepackages()]
-    (packages / "inherited.pth").write_text("\n".join(inherited) + "\n")
-    command = here / "bin" / "tenantry"
-    command.write_text(f"#!{python}\nfrom tenantry.__main__ import main\nmain()\n")
-    command.chmod(0o755)
-    kept = {name: text for name, text in os.environ.items() if not name.startswith(("TENANTRY_", "PYTEST_", "PYTHON"))}
-    return kept | {
-        "PATH": f"{here / 'bin'}:{TOOLS}:{os.environ['PATH']}", "VIRTUAL_ENV": str(here), "UV_OFFLINE": "1",
-    }  # fmt: skip
-
-
 @pytest.mark.timeout(240)
-def test_what_the_guide_shows_works_as_it_stands(bench: dict[str, str], tmp_path: Path) -> None:
+def test_what_the_guide_shows_works_as_it_stands(tmp_path: Path) -> None:
     [script] = COMMANDS.findall(GUIDE.read_text(encoding="utf-8"))
     done = subprocess.run(
         ["bash", "-c", f"set -euo pipefail\n{script}"],
-        cwd=tmp_path, env=bench, capture_output=True, text=True, check=False, timeout=220,
+        cwd=tmp_path, env=a_shell(tmp_path), capture_output=True, text=True, check=False, timeout=220,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-3000:]
     assert "library  library 0.1.0  ok" in done.stdout

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
-import site
 import socket
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from selectors import DefaultSelector
@@ -17,9 +14,10 @@ from time import monotonic
 import pytest
 from howto_kit import DOCS, commands_of, files_of
 
+from commands import a_shell
+
 PAGE = "tutorial/fifteen-minutes.md"
 START = re.compile(r"^<!-- start -->\n```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-TOOLS = Path(sys.executable).parent
 READY_WITHIN = 90.0
 LOGGED = {
     "orgs:org:created", "orgs:invite:sent", "orgs:member:joined", "webhooks:endpoint:created", "api_keys:key:created",
@@ -30,19 +28,7 @@ LOGGED = {
 @pytest.fixture
 def shell(tmp_path: Path) -> dict[str, str]:
     """A shell's environment with a Python of its own, into which a plugin can be installed."""
-    uv, here = TOOLS / "uv", tmp_path / "env"
-    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, here], check=True, timeout=60)
-    python = here / "bin" / "python"
-    [packages] = (here / "lib").glob("python*/site-packages")
-    inherited = [f"import site; site.addsitedir({place!r})" for place in site.getsitepackages()]
-    (packages / "inherited.pth").write_text("\n".join(inherited) + "\n")
-    command = here / "bin" / "tenantry"
-    command.write_text(f"#!{python}\nfrom tenantry.__main__ import main\nmain()\n")
-    command.chmod(0o755)
-    kept = {name: text for name, text in os.environ.items() if not name.startswith(("TENANTRY_", "PYTEST_"))}
-    return kept | {
-        "PATH": f"{here / 'bin'}:{TOOLS}:{os.environ['PATH']}", "VIRTUAL_ENV": str(here), "UV_OFFLINE": "1",
-    }  # fmt: skip
+    return a_shell(tmp_path)
 
 
 @pytest.fixture
