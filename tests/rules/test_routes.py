@@ -47,6 +47,7 @@ PAGES = {
 }
 PUBLIC_PAGES = {
     "/account/login": "signs in",
+    "/console/admin/login": "signs operators in",
     "/account/logout": "who is signed out already may ask again",
     "/account/register": "nobody has an account before",
     "/account/mailed": "says the same to everybody",

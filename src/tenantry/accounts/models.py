@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
+from typing import Literal
 from uuid import UUID
 
 import msgspec
@@ -75,6 +76,11 @@ class Account(msgspec.Struct, frozen=True):
     disabled_why: str | None
     sessions: int
     last_used_at: datetime | None
+
+    @property
+    def status(self) -> Literal["active", "disabled", "closed"]:
+        """Whether the person may sign in."""
+        return "disabled" if self.disabled_at else "closed" if self.closed_at else "active"
 
 
 class Rewritten(User, frozen=True):

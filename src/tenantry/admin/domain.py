@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from tenantry.admin import actions, cli, events, http, jobs, permissions, problems
+from tenantry.admin import actions, cli, console, events, http, jobs, permissions, problems
 from tenantry.foundation.domain import Domain
 from tenantry.foundation.operating import operator_standing
+from tenantry.foundation.surroundings import operator_named
 
 domain = Domain(
     name="admin",
@@ -13,9 +14,10 @@ domain = Domain(
     problems=problems,
     permissions=permissions.ALL,
     routes=http.routes,
+    console=console.pages,
     jobs=jobs,
     commands=cli.commands,
     tables=actions.TABLES,
     org_tables=actions.ORG_TABLES,
-    answers={operator_standing: actions.let_operator_in},
+    answers={operator_standing: actions.let_operator_in, operator_named: actions.operator_who_looks},
 )

@@ -21,7 +21,7 @@ from tenantry.foundation.security.limits import Limit
 
 Values = Mapping[str, Any]
 """What a page's template is filled with."""
-Serves = Literal["signing in", "closed accounts"]
+Serves = Literal["signing in", "closed accounts", "signing operators in"]
 Frame = Literal["account", "console"]
 Onward = Callable[[Runtime], tuple[str, ...]]
 """The origins of others that a page's form may lead to in the end; a browser follows it nowhere else."""
@@ -154,6 +154,6 @@ class Pages:
 
 
 class ConsolePages(Pages):
-    """Pages of the console, drawn in its frame; those in the `menu` of an organization are found by whoever may."""
+    """Pages of the console, drawn in its frame; its `menu` is an organization's, or operators'."""
 
     frame = "console"

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from tenantry.foundation.permission import Role
+from tenantry.foundation.permission import OperatorRole, Role
 from tenantry.foundation.question import Question
 
 
@@ -36,4 +36,21 @@ surroundings: Question[[UUID | None], Surroundings | None] = Question(
     "surroundings",
     "Who looks at a page of the console, and which organizations they belong to; with the one that the page is about.",
     settle=_first,
+)
+
+
+class OperatorNamed(msgspec.Struct, frozen=True):
+    """The operator who looks at a page."""
+
+    name: str
+    email: str
+    role: OperatorRole
+
+
+def _one(answers: Sequence[OperatorNamed | None]) -> OperatorNamed | None:
+    return answers[0] if answers else None
+
+
+operator_named: Question[[], OperatorNamed | None] = Question(
+    "operator_named", "Which operator looks at a page of the console.", settle=_one
 )

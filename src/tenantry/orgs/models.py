@@ -70,6 +70,11 @@ class AnyOrg(msgspec.Struct, frozen=True):
     restricted_from: datetime | None
     members: int
 
+    @property
+    def status(self) -> Literal["open", "closed"]:
+        """Whether anybody can work in it."""
+        return "closed" if self.closed_at else "open"
+
 
 class Renamed(Org, frozen=True):
     """A tenant that was just called otherwise, and how it was called before."""

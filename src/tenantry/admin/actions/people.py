@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from tenantry.accounts.actions import disable_user, revoke_sessions
+from tenantry.accounts.actions import ask_password_reset, disable_user, revoke_sessions
 from tenantry.accounts.events import SessionEnded, UserDisabled
 from tenantry.admin import queries
+from tenantry.admin.actions.looking import person_found
 from tenantry.admin.models.operators import may_act_on
+from tenantry.admin.permissions import SUPPORT
 from tenantry.admin.problems import HigherOperator
 from tenantry.foundation.action import action
+from tenantry.foundation.net.address import read_address
 from tenantry.foundation.operating import OperatorWork
 from tenantry.foundation.permission import HOUSE
 
@@ -25,8 +28,17 @@ async def keep_person_out(work: OperatorWork, *, user_id: UUID, why: str, until:
 @action(requires=HOUSE, records=SessionEnded)
 async def sign_person_out(work: OperatorWork, *, user_id: UUID) -> None:
     """Sign a person out of every device; nobody does so to an operator above themselves."""
+    await person_found(work, user_id)
     await _check_rank(work, user_id)
     await revoke_sessions(work, user_id=user_id)
+
+
+@action(requires=SUPPORT)
+async def mail_reset(work: OperatorWork, *, user_id: UUID) -> None:
+    """Have a person be sent a link that sets a new password."""
+    found = await person_found(work, user_id)
+    await ask_password_reset(work, address=read_address(found.email))
+    work.note("admin:person:sent_reset", target=("user", user_id), after={})
 
 
 async def _check_rank(work: OperatorWork, user_id: UUID) -> None:

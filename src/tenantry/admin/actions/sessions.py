@@ -7,6 +7,7 @@ from uuid import UUID
 from tenantry.accounts.actions import forget_guesses, refuse_login
 from tenantry.accounts.events import LoginRefused
 from tenantry.accounts.models import RECENT, Credential
+from tenantry.admin import queries
 from tenantry.admin.events import OperatorSignedIn, OperatorSignedOut
 from tenantry.admin.models.operators import MOST_SESSIONS, NOTED_EVERY, SESSION_IDLE, SESSION_LIFE
 from tenantry.foundation.action import Refusal, action
@@ -14,6 +15,7 @@ from tenantry.foundation.data.ids import new_id
 from tenantry.foundation.data.sql import maybe, run, value
 from tenantry.foundation.operating import OperatorWork, Standing
 from tenantry.foundation.permission import HOUSE
+from tenantry.foundation.surroundings import OperatorNamed
 from tenantry.foundation.work import SystemWork
 
 # the shared lock: a password that is changed at the same moment is seen here, or its change ends this session
@@ -100,6 +102,15 @@ async def let_operator_in(work: OperatorWork) -> Standing | None:
         work, user_id=actor.person, session_id=actor.session, life=SESSION_LIFE, idle=SESSION_IDLE, recent=RECENT,
         noted_every=NOTED_EVERY,
     )  # fmt: skip
+
+
+async def operator_who_looks(work: OperatorWork) -> OperatorNamed:
+    """Who the operator is, with their role."""
+    person = work.call.actor.person
+    assert person is not None
+    found = await queries.operator(work, user_id=person)
+    assert found is not None
+    return OperatorNamed(name=found.name, email=found.email, role=found.role)
 
 
 drop_session = value(UUID, "delete from tenantry.operator_sessions where id = :session_id returning user_id")

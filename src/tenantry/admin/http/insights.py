@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, field
 
+from tenantry.admin import actions
 from tenantry.admin.http.shapes import Instant, routes
 from tenantry.admin.models.insights import Cohort, Count, Insights, Money, OnPlan, Total
 from tenantry.admin.permissions import LOOK
@@ -59,8 +60,7 @@ async def insights(work: OperatorWork, query: InsightsQuery) -> InsightsView:
     since, until = await queries.span(work, query.since, query.until)
     if not timedelta() < until - since <= LONGEST_SPAN:
         raise Invalid(errors=(FieldError("query.from", f"is not 1 to {LONGEST_SPAN.days} days before the end"),))
-    work.note("admin:insights:looked_at", after={"since": since, "until": until})
-    return _view(await queries.figures(work, since, until))
+    return _view(await actions.look_at_insights(work, since=since, until=until))
 
 
 def _view(found: Insights) -> InsightsView:

@@ -12,21 +12,17 @@ from uuid import UUID
 from msgspec import Meta
 
 from tenantry.accounts.queries import moment as now
-from tenantry.admin import queries
+from tenantry.admin import actions
 from tenantry.admin.http.shapes import ACME, ADA, AnyOrgId, AnyUserId, Instant, Search, instant, routes
 from tenantry.admin.permissions import LOOK, RESTRICT
 from tenantry.foundation.data.ids import ORG_ID, USER_ID
 from tenantry.foundation.listing import ListAnswer
 from tenantry.foundation.operating import OperatorWork
 from tenantry.foundation.permission import Role
-from tenantry.foundation.problems import NotFound
 from tenantry.foundation.wire import Wire
 from tenantry.orgs.actions import restrict_org
 from tenantry.orgs.models import AnyOrg, Member
-from tenantry.orgs.queries import any_org as org_of_anybody
-from tenantry.orgs.queries import members_of_any_org
 
-MOST_SHOWN = 1000
 ORG = {
     "id": ACME,
     "name": "Acme",
@@ -96,17 +92,14 @@ class Restricting(Wire):
 @routes.get("/orgs", requires=LOOK, answer_example={"items": [ORG], "next": None})
 async def any_orgs(work: OperatorWork, query: OrgOfAnybodyQuery) -> OrgOfAnybodyList:
     """Look for organizations by a part of their name or slug."""
-    found, after = await queries.orgs.read(work, query, search=query.sought)
-    work.note("admin:orgs:listed", after={"shown": len(found)})
+    found, after = await actions.list_orgs(work, query=query, search=query.sought)
     return OrgOfAnybodyList(items=[OrgOfAnybody(**_fields(one)) for one in found], next=after)
 
 
 @routes.get("/orgs/{org}", requires=LOOK, answer_example=ORG | {"people": [PERSON]})
 async def any_org(work: OperatorWork, org: UUID) -> WholeOrg:
     """Look at one organization, how it stands, and who belongs to it."""
-    found = await _found(work, org)
-    people = await members_of_any_org(work, org_id=org, most=MOST_SHOWN)
-    work.note("admin:org:looked_at", target=("org", org), after={})
+    found, people = await actions.look_at_org(work, org_id=org)
     return WholeOrg(**_fields(found), people=[_belonging(one) for one in people])
 
 
@@ -115,21 +108,14 @@ async def restrict_any_org(work: OperatorWork, org: UUID, body: Restricting) -> 
     """Let nothing be changed in an organization from a moment on; what it pays may decide otherwise later."""
     moment = instant(body.restricted_from, "body.restricted_from") or await now(work)
     await restrict_org(work, org_id=org, restricted_from=moment)
-    return OrgOfAnybody(**_fields(await _found(work, org)))
+    return OrgOfAnybody(**_fields(await actions.org_found(work, org)))
 
 
 @routes.delete("/orgs/{org}/restriction", requires=RESTRICT, answer_example=ORG)
 async def unrestrict_any_org(work: OperatorWork, org: UUID) -> OrgOfAnybody:
     """Let members change things in an organization again."""
     await restrict_org(work, org_id=org, restricted_from=None)
-    return OrgOfAnybody(**_fields(await _found(work, org)))
-
-
-async def _found(work: OperatorWork, org: UUID) -> AnyOrg:
-    found = await org_of_anybody(work, org_id=org, slug=None)
-    if found is None:
-        raise NotFound("There is no such organization.")
-    return found
+    return OrgOfAnybody(**_fields(await actions.org_found(work, org)))
 
 
 def _fields(one: AnyOrg) -> dict[str, Any]:
@@ -137,7 +123,7 @@ def _fields(one: AnyOrg) -> dict[str, Any]:
         "id": ORG_ID.text(one.id),
         "name": one.name,
         "slug": one.slug,
-        "status": "closed" if one.closed_at else "open",
+        "status": one.status,
         "created_at": one.created_at,
         "purge_at": one.purge_at,
         "restricted_from": one.restricted_from,

@@ -11,18 +11,15 @@ from uuid import UUID
 
 from msgspec import Meta
 
-from tenantry.accounts.actions import ask_password_reset, enable_user
-from tenantry.accounts.models import LONGEST_WHY, SESSION_IDLE, Account, Device
-from tenantry.accounts.queries import account_of_anybody
-from tenantry.admin import actions, queries
+from tenantry.accounts.actions import enable_user
+from tenantry.accounts.models import LONGEST_WHY, Account, Device
+from tenantry.admin import actions
 from tenantry.admin.http.shapes import ADA, AnyUserId, Instant, Search, instant, routes
 from tenantry.admin.permissions import KEEP_OUT, LOOK, SUPPORT
 from tenantry.admin.problems import HigherOperator
 from tenantry.foundation.data.ids import SESSION_ID, USER_ID
 from tenantry.foundation.listing import ListAnswer, ListQuery
-from tenantry.foundation.net.address import read_address
 from tenantry.foundation.operating import OperatorWork
-from tenantry.foundation.problems import NotFound
 from tenantry.foundation.wire import Wire
 
 ACCOUNT = {
@@ -108,19 +105,14 @@ class Disabling(Wire):
 @routes.get("/users", requires=LOOK, answer_example={"items": [ACCOUNT], "next": None})
 async def any_users(work: OperatorWork, query: AnyUserQuery) -> AnyUserList:
     """Look for people by a part of their address or name."""
-    found, after = await queries.people.read(
-        work, query, search=query.sought, disabled=query.disabled, idle=SESSION_IDLE
-    )
-    work.note("admin:people:listed", after={"shown": len(found)})
+    found, after = await actions.list_people(work, query=query, search=query.sought, disabled=query.disabled)
     return AnyUserList(items=[_view(one) for one in found], next=after)
 
 
 @routes.get("/users/{user}", requires=LOOK, ids={"user": USER_ID}, answer_example=ACCOUNT)
 async def any_user(work: OperatorWork, user: UUID) -> AnyUser:
     """Look at one person: whether they may sign in, and on how many devices they are."""
-    found = await _found(work, user)
-    work.note("admin:person:looked_at", target=("user", user), after={})
-    return _view(found)
+    return _view(await actions.look_at_person(work, user_id=user))
 
 
 @routes.get(
@@ -128,9 +120,7 @@ async def any_user(work: OperatorWork, user: UUID) -> AnyUser:
 )
 async def any_sessions(work: OperatorWork, user: UUID, query: AnyDeviceQuery) -> AnyDeviceList:
     """Look at the devices that a person is signed in on."""
-    await _found(work, user)
-    found, after = await queries.devices.read(work, query, user_id=user, idle=SESSION_IDLE)
-    work.note("admin:devices:looked_at", target=("user", user), after={"shown": len(found)})
+    found, after = await actions.look_at_devices(work, user_id=user, query=query)
     return AnyDeviceList(items=[_device(one) for one in found], next=after)
 
 
@@ -139,16 +129,13 @@ async def any_sessions(work: OperatorWork, user: UUID, query: AnyDeviceQuery) ->
 )
 async def end_any_sessions(work: OperatorWork, user: UUID) -> None:
     """Sign a person out of every device."""
-    await _found(work, user)
     await actions.sign_person_out(work, user_id=user)
 
 
 @routes.post("/users/{user}/password-reset-mail", requires=SUPPORT, status=202, ids={"user": USER_ID})
 async def mail_password_reset(work: OperatorWork, user: UUID) -> None:
     """Send a person a link that sets a new password, at most five in an hour; nobody else sees the link."""
-    found = await _found(work, user)
-    await ask_password_reset(work, address=read_address(found.email))
-    work.note("admin:person:sent_reset", target=("user", user), after={})
+    await actions.mail_reset(work, user_id=user)
 
 
 @routes.post(
@@ -162,21 +149,14 @@ async def mail_password_reset(work: OperatorWork, user: UUID) -> None:
 async def disable_any_user(work: OperatorWork, user: UUID, body: Disabling) -> AnyUser:
     """Keep a person out: every device is signed out, their API keys are refused, nobody signs in."""
     await actions.keep_person_out(work, user_id=user, why=body.why, until=instant(body.until, "body.until"))
-    return _view(await _found(work, user))
+    return _view(await actions.person_found(work, user))
 
 
 @routes.delete("/users/{user}/disabling", requires=KEEP_OUT, ids={"user": USER_ID}, answer_example=ACCOUNT)
 async def enable_any_user(work: OperatorWork, user: UUID) -> AnyUser:
     """Let a person in again who was kept out; one who was not stays as they are."""
     await enable_user(work, user_id=user)
-    return _view(await _found(work, user))
-
-
-async def _found(work: OperatorWork, user: UUID) -> Account:
-    found = await account_of_anybody(work, user_id=user, email_key=None, idle=SESSION_IDLE)
-    if found is None:
-        raise NotFound("There is no such person.")
-    return found
+    return _view(await actions.person_found(work, user))
 
 
 def _view(one: Account) -> AnyUser:
@@ -184,7 +164,7 @@ def _view(one: Account) -> AnyUser:
         id=USER_ID.text(one.id),
         email=one.email,
         name=one.name,
-        status="disabled" if one.disabled_at else "closed" if one.closed_at else "active",
+        status=one.status,
         created_at=one.created_at,
         purge_at=one.purge_at,
         disabled_until=one.disabled_until,

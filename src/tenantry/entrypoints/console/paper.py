@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from tenantry.entrypoints.console.assets import asset_url, missing
 from tenantry.entrypoints.http.pages.paper import Paper
-from tenantry.foundation.data.ids import ORG_ID
+from tenantry.foundation.data.ids import ORG_ID, USER_ID
 from tenantry.foundation.domain import Registry
 from tenantry.foundation.pages import Frame, Page
 from tenantry.foundation.runtime import Runtime
@@ -29,8 +29,8 @@ class ConsolePaper(Paper):
 
     def __init__(self, registry: Registry, runtime: Runtime) -> None:
         super().__init__(registry, runtime)
-        self._templates.globals |= {"asset": asset_url, "bare": missing(), "around": None, "menu": ()}
-        self._templates.filters |= {"org_id": ORG_ID.text, "day": _day}
+        self._templates.globals |= {"asset": asset_url, "bare": missing(), "around": None, "operator": None, "menu": ()}
+        self._templates.filters |= {"org_id": ORG_ID.text, "user_id": USER_ID.text, "day": _day}
 
     def _about(self, page: Page, place: str) -> tuple[dict[str, Any], str]:
         nonce = secrets.token_urlsafe(18)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -15,20 +15,22 @@ from tenantry.entrypoints.http.reply import Reply
 from tenantry.foundation.call import Call
 from tenantry.foundation.data.ids import ORG_ID
 from tenantry.foundation.domain import Registry
-from tenantry.foundation.pages import Page
-from tenantry.foundation.permission import Role
+from tenantry.foundation.operating import OperatorWork
+from tenantry.foundation.pages import Page, Serves
+from tenantry.foundation.permission import OperatorRole, Role
 from tenantry.foundation.problems import Invalid, Malformed, Problem
+from tenantry.foundation.refusals import ProofNeeded
 from tenantry.foundation.runtime import Runtime
-from tenantry.foundation.surroundings import surroundings
+from tenantry.foundation.surroundings import operator_named, surroundings
 from tenantry.foundation.work import PersonWork
 
 
 class Leaf(msgspec.Struct, frozen=True):
-    """A place in the menu of an organization."""
+    """A place in the menu of an organization, or in that of operators."""
 
     path: str
     name: str
-    roles: tuple[Role, ...]
+    roles: tuple[Role | OperatorRole, ...]
 
 
 def console(registry: Registry, runtime: Runtime) -> Iterator[tuple[str, dict[str, Endpoint]]]:
@@ -37,10 +39,14 @@ def console(registry: Registry, runtime: Runtime) -> Iterator[tuple[str, dict[st
     if not drawn:
         return
     paper, serving = ConsolePaper(registry, runtime), who_serves(registry)
-    named = registry.menu(ConsolePaper.frame)
-    menu = tuple(Leaf(path, name, drawn[path].shown.requires.roles) for path, name in named.items())
+    menus: dict[bool, list[Leaf]] = {False: [], True: []}
+    for path, name in registry.menu(ConsolePaper.frame).items():
+        needed = drawn[path].shown.requires
+        menus[bool(needed.operators)].append(Leaf(path, name, needed.operators or needed.roles))
     for page in drawn.values():
-        yield from ConsoleDesk(page, runtime, paper, serving, menu=menu).endpoints()
+        theirs = page.shown.of_operators or page.serves == OperatorDesk.door
+        desk = OperatorDesk if theirs else ConsoleDesk
+        yield from desk(page, runtime, paper, serving, menu=tuple(menus[theirs])).endpoints()
 
 
 class ConsoleDesk(Desk):
@@ -69,3 +75,23 @@ class ConsoleDesk(Desk):
         role, text = around.org.role, ORG_ID.text(around.org.id)
         menu = [(leaf.path.format(org=text), leaf.name) for leaf in self._menu if role in leaf.roles]
         return {"around": around, "menu": menu, "here": f"/console/orgs/{text}"}
+
+
+class OperatorDesk(ConsoleDesk):
+    """One page of operators, who have a door of their own, and come by it again for what is grave."""
+
+    door: ClassVar[Serves] = "signing operators in"
+
+    async def _around(self, call: Call, scope: Mapping[str, Any]) -> Mapping[str, Any]:
+        if self._page.shown.public:
+            return {}
+        async with OperatorWork(call) as work:
+            return {
+                "operator": await operator_named.ask(work),
+                "menu": [(leaf.path, leaf.name) for leaf in self._menu if work.role in leaf.roles],
+            }
+
+    def _elsewhere(self, problem: Problem, arrival: Arrival, back: str) -> Reply | None:
+        if isinstance(problem, ProofNeeded):
+            return self._to_the_door(back, done="old")
+        return super()._elsewhere(problem, arrival, back)

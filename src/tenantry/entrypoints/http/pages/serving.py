@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 import msgspec
@@ -54,6 +54,8 @@ def who_serves(registry: Registry) -> dict[Serves, str]:
 
 class Desk:
     """One page: shows it, and takes its forms."""
+
+    door: ClassVar[Serves] = "signing in"
 
     def __init__(self, page: Page, runtime: Runtime, paper: Paper, serving: Mapping[Serves, str]) -> None:
         self._page = page
@@ -168,10 +170,14 @@ class Desk:
     def _elsewhere(self, problem: Problem, arrival: Arrival, back: str) -> Reply | None:
         take_dead_visit(self._runtime, arrival, problem)
         if type(problem) is Unauthenticated or isinstance(problem, SessionEnded):
-            return _see_other(f"{self._serving['signing in']}?{urlencode({'next': back})}")
+            return self._to_the_door(back)
         if isinstance(problem, AccountClosed):
             return _see_other(self._serving["closed accounts"])
         return None
+
+    def _to_the_door(self, back: str, **more: str) -> Reply:
+        """To where one signs in, and from there back."""
+        return _see_other(f"{self._serving[self.door]}?{urlencode({'next': back, **more})}")
 
 
 def _ids(route: Route, scope: Mapping[str, Any]) -> dict[str, Any]:
