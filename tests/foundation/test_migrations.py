@@ -145,6 +145,16 @@ async def _is_finished_by_the_next(url: str, databases: Databases) -> None:
         assert await _ask(url, FINGERPRINT) == await _ask(never_killed, FINGERPRINT)
 
 
+async def test_each_restore_begins_an_epoch_of_its_own(empty: str) -> None:
+    await migrations.migrate(empty)
+    assert sorted(await asyncio.gather(*(migrations.raise_epoch(empty) for _ in range(3)))) == [2, 3, 4]
+    connection = await asyncpg.connect(empty)
+    assert await connection.fetchval("select tenantry.epoch()") == 4
+    assert await migrations.migrate(empty) == []
+    assert await connection.fetchval("select tenantry.epoch()") == 4
+    await connection.close()
+
+
 async def test_a_database_of_newer_code_is_not_touched(empty: str) -> None:
     await migrations.migrate(empty)
     await _ask(empty, f"update {migrations.TABLE} set version_num = '9999'")

@@ -24,10 +24,15 @@ def add_commands(app: typer.Typer, assembly: Assembly) -> None:
             bool, typer.Option("--check", help="Only say whether something is to be done (exit 1).")
         ] = False,
         plan: Annotated[bool, typer.Option("--plan", help="Print the SQL that would run.")] = False,
+        restored: Annotated[
+            bool, typer.Option("--restored", help="The database was restored or moved: begin the log's next epoch.")
+        ] = False,
     ) -> None:
         """Create or upgrade roles and schema; safe on every deploy, one migrator at a time."""
         settings = read_settings(needed=("database_url",)).settings
         url, plugins = _owner_url(settings), _plugins(settings, assembly)
+        if restored and (check or plan):
+            raise typer.BadParameter("is not for looking only", param_hint="--restored")
         if check or plan:
             pending = asyncio.run(migrations.pending(url, plugins))
             _show(pending, plugins, plan=plan)
@@ -35,6 +40,8 @@ def add_commands(app: typer.Typer, assembly: Assembly) -> None:
         login, clock = _app_login(settings, url), settings.development
         done = asyncio.run(migrations.migrate(url, app_login=login, test_clock=clock, plugins=plugins))
         typer.echo(f"migrated: {', '.join(done)}" if done else "nothing to migrate")
+        if restored:
+            typer.echo(f"the log's epoch is {asyncio.run(migrations.raise_epoch(url))}")
 
 
 def _plugins(settings: Settings, assembly: Assembly) -> list[migrations.History]:

@@ -122,6 +122,22 @@ async def migrate(
         await connection.close()
 
 
+async def raise_epoch(url: str, *, patience: float = 60) -> int:
+    """Let whatever happens from now on stand behind all that the log holds, after a restore; says the new epoch."""
+    connection = await asyncpg.connect(url, timeout=5, command_timeout=600)
+    try:
+        await _lock(connection, time.monotonic() + patience)
+        epoch = int(await connection.fetchval("select tenantry.epoch()")) + 1
+        await _step(
+            connection,
+            "create or replace function tenantry.epoch() returns integer"
+            f" language sql immutable parallel safe as 'select {epoch}'",
+        )
+        return epoch
+    finally:
+        await connection.close()
+
+
 async def _catch_up(connection: Connection[Any], history: History) -> list[str]:
     done = []
     for revision, sql in plan(await current(connection, history), history):
