@@ -205,8 +205,9 @@ async def test_nobody_keeps_out_an_operator_above_themselves(
         await staff["support"].delete(f"{boss}/sessions"),
     ):
         assert (answer.status, answer.code) == (403, "higher_operator")
-    viewer = f"/v1/admin/users/{staff['viewer'].user_id}"
-    assert (await staff["support"].delete(f"{viewer}/sessions")).status == 204
+    viewer = await house.operator("viewer")
+    assert (await staff["support"].delete(f"/v1/admin/users/{viewer.user_id}/sessions")).status == 204
+    assert (await viewer.get("/v1/admin/operators/me")).code == "session_ended"
 
 
 async def test_operators_look_at_organizations_and_restrict_them(house: Installation) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
 
+from commands import run
 from tenantry.accounts.inputs import LOGIN
 from tenantry.foundation.data.ids import USER_ID
 from tenantry.foundation.domain import Registry
@@ -231,3 +233,16 @@ async def test_an_api_key_is_no_operators_credential(house: Installation) -> Non
     made = await team.owner.post(f"{team.path}/api-keys", {"name": "k", "scopes": ["members:read"]})
     answer = await house.client.get(ME, headers={"authorization": f"Bearer {made.json['secret']}"})
     assert answer.code == "not_by_api_key"
+
+
+@pytest.mark.parametrize("whose", ["--user", "--all"])
+async def test_whoever_is_signed_out_of_every_device_is_signed_out_as_an_operator_too(
+    installation: Installation, whose: str
+) -> None:
+    operator, other = await installation.operator(), await installation.operator("viewer")
+    words = ["--user", operator.email] if whose == "--user" else ["--all"]
+    done = await run([sys.executable, "-m", "tenantry", "tokens", "revoke", *words], installation)
+    assert done.returncode == 0, done.stderr
+    assert (await operator.get(ME)).code == "session_ended"
+    assert (await other.get(ME)).status == (200 if whose == "--user" else 401)
+    await installation.assert_recorded("admin.operator_signed_out", user_id=str(_id(operator)))

@@ -26,6 +26,7 @@ OF_OPERATORS: dict[Any, dict[str, Any]] = {
     actions.mail_reset: {"user_id": ID},
     actions.keep_person_out: {"user_id": ID, "why": "x", "until": None},
     actions.sign_person_out: {"user_id": ID},
+    actions.sign_operators_out: {"user_id": ID},
 }
 
 

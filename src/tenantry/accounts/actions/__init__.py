@@ -36,7 +36,7 @@ from tenantry.accounts.actions.registration import (
     may_mail,
     remove_expired_registrations,
 )
-from tenantry.accounts.actions.revocation import revoke_sessions, revoke_sessions_of_everybody
+from tenantry.accounts.actions.revocation import revoke_sessions, revoke_sessions_of_everybody, sign_out_elsewhere
 from tenantry.accounts.actions.sealed import sealed_exports
 from tenantry.accounts.actions.sessions import (
     Scope,
@@ -101,6 +101,7 @@ __all__ = [
     "role_of_member",
     "sealed_exports",
     "set_password",
+    "sign_out_elsewhere",
     "start_session",
     "take_export",
     "take_in",

@@ -11,10 +11,18 @@ from tenantry.accounts.events import SessionEnded
 from tenantry.foundation.action import action
 from tenantry.foundation.data.sql import many, values
 from tenantry.foundation.permission import HOUSE
+from tenantry.foundation.question import Question
 from tenantry.foundation.work import SystemWork
 
 REVOKED_AT_ONCE = 500
 """Sessions ended in one transaction when everybody is signed out."""
+
+
+sign_out_elsewhere: Question[[UUID | None], int] = Question(
+    "sign_out_elsewhere",
+    "End what a person is signed in as besides, such as an operator, or everybody is; says how many sessions.",
+    settle=sum,
+)
 
 
 class LiveSession(msgspec.Struct, frozen=True):
@@ -74,8 +82,9 @@ end_sessions = many(
 
 @action(requires=HOUSE, records=SessionEnded)
 async def revoke_sessions(work: SystemWork, *, user_id: UUID) -> int:
-    """Sign a person out of every device; says of how many."""
-    return await _end(work, await live_sessions_of(work, user_id=user_id))
+    """Sign a person out of every device, and of whatever else they are signed in as; says of how many."""
+    ended = await _end(work, await live_sessions_of(work, user_id=user_id))
+    return ended + await sign_out_elsewhere.ask(work, user_id)
 
 
 @action(requires=HOUSE, records=SessionEnded)

@@ -40,15 +40,15 @@ def key_of(text: str) -> str:
 @exchange(requires=HOUSE)
 async def sign_out_everybody(call: Call) -> int:
     """Sign out every device that is signed in now; stopped half way and asked for again, it goes on."""
-    async with SystemWork(call, reason=NOT_TRUSTED, reading=True) as work:
-        now = await queries.moment(work)
+    async with SystemWork(call, reason=NOT_TRUSTED) as work:
+        now, elsewhere = await queries.moment(work), await actions.sign_out_elsewhere.ask(work, None)
     assert now is not None
     total = ended = await _go_through(call, before=now)
     # a sign-in that had begun may be committed behind us
     while ended:
         ended = await _go_through(call, before=now)
         total += ended
-    return total
+    return total + elsewhere
 
 
 async def _go_through(call: Call, *, before: datetime) -> int:

@@ -17,7 +17,13 @@ from tenantry.admin.actions.looking import (
 from tenantry.admin.actions.operators import TABLES as OF_OPERATORS
 from tenantry.admin.actions.operators import add_operator, remove_operator
 from tenantry.admin.actions.people import keep_person_out, mail_reset, sign_person_out
-from tenantry.admin.actions.sessions import let_operator_in, operator_who_looks, sign_operator_in, sign_operator_out
+from tenantry.admin.actions.sessions import (
+    let_operator_in,
+    operator_who_looks,
+    sign_operator_in,
+    sign_operator_out,
+    sign_operators_out,
+)
 
 TABLES = {**insights.TABLES, **OF_OPERATORS}
 
@@ -43,5 +49,6 @@ __all__ = [
     "remove_operator",
     "sign_operator_in",
     "sign_operator_out",
+    "sign_operators_out",
     "sign_person_out",
 ]

@@ -9,10 +9,10 @@ from tenantry.accounts.events import LoginRefused
 from tenantry.accounts.models import RECENT, Credential
 from tenantry.admin import queries
 from tenantry.admin.events import OperatorSignedIn, OperatorSignedOut
-from tenantry.admin.models.operators import MOST_SESSIONS, NOTED_EVERY, SESSION_IDLE, SESSION_LIFE
+from tenantry.admin.models.operators import MOST_SESSIONS, NOTED_EVERY, SESSION_IDLE, SESSION_LIFE, Dropped
 from tenantry.foundation.action import Refusal, action
 from tenantry.foundation.data.ids import new_id
-from tenantry.foundation.data.sql import maybe, run, value
+from tenantry.foundation.data.sql import many, maybe, run, value
 from tenantry.foundation.operating import OperatorWork, Standing
 from tenantry.foundation.permission import HOUSE
 from tenantry.foundation.surroundings import OperatorNamed
@@ -111,6 +111,25 @@ async def operator_who_looks(work: OperatorWork) -> OperatorNamed:
     found = await queries.operator(work, user_id=person)
     assert found is not None
     return OperatorNamed(name=found.name, email=found.email, role=found.role)
+
+
+drop_sessions = many(
+    Dropped,
+    """
+    delete from tenantry.operator_sessions
+     where :user_id::uuid is null or user_id = :user_id
+ returning id, user_id
+    """,
+)
+
+
+@action(requires=HOUSE, records=OperatorSignedOut)
+async def sign_operators_out(work: SystemWork, user_id: UUID | None) -> int:
+    """End every session of an operator, or of all of them; says of how many."""
+    dropped = await drop_sessions(work, user_id=user_id)
+    for one in dropped:
+        work.record(OperatorSignedOut(user_id=one.user_id, session_id=one.id))
+    return len(dropped)
 
 
 drop_session = value(UUID, "delete from tenantry.operator_sessions where id = :session_id returning user_id")

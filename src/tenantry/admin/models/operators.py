@@ -29,6 +29,13 @@ class Operator(msgspec.Struct, frozen=True):
     granted_at: datetime
 
 
+class Dropped(msgspec.Struct, frozen=True):
+    """An operator's session that was just ended, and whose it was."""
+
+    id: UUID
+    user_id: UUID
+
+
 def is_role(text: str) -> bool:
     """Whether operators have a role of that name."""
     return text in OPERATORS
