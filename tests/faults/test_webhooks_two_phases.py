@@ -199,10 +199,12 @@ class Town:
 
     async def die(self, mortal: Mortal) -> None:
         """Kill one worker after the other, each time that some more arrived; amid it, have PostgreSQL restart."""
+        known = self.arrived
         for worker in itertools.islice(itertools.cycle(self.workers), DEATHS):
             await asyncio.sleep(DEATH_EVERY)
-            await eventually(partial(self._has_arrived, self.arrived + BETWEEN_DEATHS), STILL_FOR)
+            await eventually(partial(self._has_arrived, known + BETWEEN_DEATHS), STILL_FOR)
             await worker.kill()
+            known = self.arrived  # before more may happen, all of which a quick machine tells during the next sleep
             self.deaths += 1
             if self.deaths == DEATHS // 2:
                 await mortal.restarted(signal.SIGINT)
