@@ -1,4 +1,4 @@
-"""The console in a real browser: its pages for members and for operators, at every width, in the dark, without scripts."""
+"""The console in a real browser: its pages for members and operators, at every width, in the dark, without scripts."""
 
 from __future__ import annotations
 
