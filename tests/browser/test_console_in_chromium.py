@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from watching import LOOKS, Look, Opening
 
+from badly_named import badly_named
 from tenantry.assemble import registry as build_registry
 from tenantry.testing import Client, Installation
 from tenantry.testing.installation import PASSWORD
@@ -13,26 +14,14 @@ pytestmark = pytest.mark.slow
 PAGES = [page for page in build_registry().pages if page.frame == "console" and page.path != "/console/admin/login"]
 OF_MEMBERS = sorted(page.path for page in PAGES if not page.shown.of_operators)
 OF_OPERATORS = sorted(page.path for page in PAGES if page.shown.of_operators)
-BADLY_NAMED = "'\"/*`--></title></textarea></script><svg onload=alert(1)>javascript:{{7*7}}"
 NAMED: dict[str, str] = {}
 
 
 @pytest.fixture(scope="module")
 async def owner(house: Installation) -> Client:
     """The owner of an organization with one of everything, badly named, who is an operator as well."""
-    owner = await house.person(name=BADLY_NAMED)
-    org = (await owner.post("/v1/orgs", {"name": BADLY_NAMED})).json["id"]
-    await owner.post(f"/v1/orgs/{org}/invites", {"email": "new@console-chromium.example", "role": "member"})
-    made = await owner.post(f"/v1/orgs/{org}/api-keys", {"name": BADLY_NAMED, "scopes": ["members:read"]})
-    assert made.status == 201, made
-    hook = {"url": "https://1.1.1.1/hooks", "description": BADLY_NAMED}
-    endpoint = (await owner.post(f"/v1/orgs/{org}/webhook-endpoints", hook)).json["id"]
-    await owner.patch(f"/v1/orgs/{org}", {"name": BADLY_NAMED + "!"})
-    await house.drain_consumers()
-    told = await owner.get(f"/v1/orgs/{org}/webhook-endpoints/{endpoint}/deliveries")
-    delivery = told.json["items"][0]["id"]
-    NAMED.update(org=org, key=made.json["id"], endpoint=endpoint, delivery=delivery, user=owner.user_id)
-    await house.operator(person=owner)
+    owner, ids = await badly_named(house)
+    NAMED.update(ids)
     return owner
 
 
@@ -63,9 +52,7 @@ async def test_nor_does_an_operator(window: Opening, owner: Client, look: Look) 
     assert not {path: told for path, told in found.items() if told}
 
 
-async def test_an_owner_names_invites_and_makes_a_key_without_scripts(
-    window: Opening, house: Installation, owner: Client
-) -> None:
+async def test_an_owner_names_invites_and_makes_a_key_without_scripts(window: Opening, house: Installation) -> None:
     one = await window(Look(360, scripts=False))
     person = await house.person()
     await one.sign_in(person)

@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from badly_named import POLYGLOT, badly_named
 from tenantry.assemble import registry as build_registry
 from tenantry.testing import Browser, Installation
 from tenantry.testing.installation import PASSWORD
@@ -16,7 +17,6 @@ PATHS = sorted(page.path for page in PAGES)
 OF_OPERATORS = {page.path for page in PAGES if page.shown.of_operators}
 # shows nothing that anybody typed
 BARE = {"/console/admin/login"}
-POLYGLOT = "'\"/*`--></title></textarea></script><svg onload=alert(1)>{{7*7}}"
 # what the paths name, as it was made for these tests
 NAMED: dict[str, str] = {}
 
@@ -40,20 +40,8 @@ class Outline(HTMLParser):
 @pytest.fixture(scope="module")
 async def browser(house: Installation) -> Browser:
     """A browser that is signed in as the owner of an organization with one of everything, badly named."""
-    owner = await house.person(name=POLYGLOT)
-    org = (await owner.post("/v1/orgs", {"name": POLYGLOT})).json["id"]
-    NAMED["org"] = org
-    await owner.post(f"/v1/orgs/{org}/invites", {"email": "new@console-pages.example", "role": "member"})
-    made = await owner.post(f"/v1/orgs/{org}/api-keys", {"name": POLYGLOT, "scopes": ["members:read"]})
-    NAMED["key"] = made.json["id"]
-    hook = {"url": "https://1.1.1.1/hooks", "description": POLYGLOT}
-    NAMED["endpoint"] = (await owner.post(f"/v1/orgs/{org}/webhook-endpoints", hook)).json["id"]
-    await owner.patch(f"/v1/orgs/{org}", {"name": POLYGLOT + "!"})
-    await house.drain_consumers()
-    told = await owner.get(f"/v1/orgs/{org}/webhook-endpoints/{NAMED['endpoint']}/deliveries")
-    NAMED["delivery"] = told.json["items"][0]["id"]
-    NAMED["user"] = owner.user_id
-    await house.operator(person=owner)
+    owner, ids = await badly_named(house)
+    NAMED.update(ids)
     browser = await house.browser(agent=POLYGLOT).sign_in(owner.email, PASSWORD)
     await browser.visit("/console/admin")
     return await browser.submit(button="Sign in", email=owner.email, password=PASSWORD)
